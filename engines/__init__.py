@@ -1,0 +1,1 @@
+"""Run one exported model on one runtime: uint8 face crops in, logits out."""

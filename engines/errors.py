@@ -1,0 +1,28 @@
+"""Errors of the engines.
+
+EngineError
+├── ModelFileError       the model file is damaged, unsafe or lacks its metadata
+├── BackendUnavailable   the runtime is not installed or has no usable device
+├── EngineBuildError     compiling the model for a runtime failed
+└── EngineInputError     a batch of the wrong shape or dtype
+"""
+
+
+class EngineError(Exception):
+    """Base of every error an engine raises on purpose."""
+
+
+class ModelFileError(EngineError):
+    """A model file is damaged, unsafe, or lacks its metadata."""
+
+
+class BackendUnavailable(EngineError):
+    """A runtime is not installed here, or has no device to run on."""
+
+
+class EngineBuildError(EngineError):
+    """Compiling a model for a runtime failed."""
+
+
+class EngineInputError(EngineError):
+    """A batch does not have the shape or dtype the model takes."""

@@ -1,0 +1,1 @@
+"""From logits to calibrated estimates with their uncertainty."""

@@ -1,0 +1,1 @@
+"""Faces in a frame: landmarks, identities over time, alignment, pose, quality."""

@@ -1,0 +1,169 @@
+"""Cut one face out of a frame, upright and at one scale. The only alignment of the project.
+
+The trainer prepares its crops with these same functions, so the crop seen in training is the crop
+seen live. Pixel coordinates are continuous: pixel (column i, row j) covers [i, i+1) x [j, j+1), as
+MediaPipe's normalised landmarks times the image size give them.
+"""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from lanet_live.face.template import TEMPLATE_INDICES, TEMPLATE_UNIT
+
+U8Array = NDArray[np.uint8]
+F32Array = NDArray[np.float32]
+F64Array = NDArray[np.float64]
+
+N_LANDMARKS = 478
+# Below this ratio of crop pixels to frame pixels, bilinear sampling skips pixels and the crop
+# shimmers; the frame is then averaged down first.
+_MIN_BILINEAR_SCALE = 0.6
+
+
+def estimate_frame_to_crop(landmarks_px: F32Array | F64Array, *, size_px: int) -> F64Array:
+    """Fit the similarity transform that carries a face onto the canonical template.
+
+    Least squares over the template's points (Umeyama 1991, without reflection).
+
+    Args:
+        landmarks_px: All MediaPipe landmarks in frame pixels, (478, 2).
+        size_px: Side of the square crop.
+
+    Returns:
+        Affine map frame -> crop in continuous pixel coordinates, (2, 3).
+
+    Raises:
+        ValueError: If the landmarks do not have shape (478, 2), are not finite, or coincide.
+    """
+    if landmarks_px.shape != (N_LANDMARKS, 2):
+        raise ValueError(f"landmarks_px must have shape (478, 2), got {landmarks_px.shape}")
+    source = landmarks_px[TEMPLATE_INDICES].astype(np.float64)
+    if not np.isfinite(source).all():
+        raise ValueError("landmarks_px must be finite")
+    target = TEMPLATE_UNIT * size_px
+    source_mean, target_mean = source.mean(axis=0), target.mean(axis=0)
+    centred_source, centred_target = source - source_mean, target - target_mean
+    spread = float((centred_source**2).sum())
+    if spread <= 1e-12:
+        raise ValueError("landmarks_px must not all coincide")
+    cosine = float((centred_source * centred_target).sum()) / spread
+    sine = (
+        float(
+            (
+                centred_source[:, 0] * centred_target[:, 1]
+                - centred_source[:, 1] * centred_target[:, 0]
+            ).sum()
+        )
+        / spread
+    )
+    rotation = np.array([[cosine, -sine], [sine, cosine]])
+    offset = target_mean - rotation @ source_mean
+    return np.hstack([rotation, offset[:, None]])
+
+
+def jitter_crop(
+    frame_to_crop: F64Array,
+    *,
+    size_px: int,
+    scale: float = 1.0,
+    rotation_rad: float = 0.0,
+    shift: tuple[float, float] = (0.0, 0.0),
+    mirror: bool = False,
+) -> F64Array:
+    """Compose an alignment with a change of framing, so that the image is sampled only once.
+
+    Args:
+        frame_to_crop: Affine map frame -> crop, (2, 3).
+        size_px: Side of the square crop.
+        scale: Above 1 the face gets larger in the crop.
+        rotation_rad: Clockwise on screen.
+        shift: Right and down, as shares of the crop's side.
+        mirror: Mirror the crop left to right, last.
+
+    Returns:
+        The changed affine map frame -> crop, (2, 3).
+    """
+    centre = size_px / 2
+    cosine, sine = scale * np.cos(rotation_rad), scale * np.sin(rotation_rad)
+    change = np.array([[cosine, -sine, 0.0], [sine, cosine, 0.0], [0.0, 0.0, 1.0]])
+    change[:2, 2] = centre + np.array(shift) * size_px - change[:2, :2] @ [centre, centre]
+    if mirror:
+        change = np.array([[-1.0, 0.0, size_px], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]) @ change
+    composed: F64Array = change[:2, :2] @ frame_to_crop
+    composed[:, 2] += change[:2, 2]
+    return composed
+
+
+def cut_crop(image: U8Array, frame_to_crop: F64Array, *, size_px: int) -> U8Array:
+    """Sample a square crop; outside the image its border pixels are repeated.
+
+    Args:
+        image: (H, W, 3) or (H, W), uint8.
+        frame_to_crop: Affine map frame -> crop in continuous pixel coordinates, (2, 3).
+        size_px: Side of the square crop.
+
+    Returns:
+        (size_px, size_px, 3) or (size_px, size_px), uint8.
+    """
+    scale = float(np.sqrt(abs(np.linalg.det(frame_to_crop[:, :2]))))
+    if scale < _MIN_BILINEAR_SCALE:
+        image, frame_to_crop = _shrink_around_crop(image, frame_to_crop, size_px, scale)
+    # warpAffine counts from pixel centres: u_cv = u - 0.5 on both sides.
+    matrix = frame_to_crop.copy()
+    matrix[:, 2] += 0.5 * matrix[:, :2].sum(axis=1) - 0.5
+    crop: U8Array = cv2.warpAffine(
+        image, matrix, (size_px, size_px), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    return crop
+
+
+def align_face(
+    image: U8Array, landmarks_px: F32Array | F64Array, *, size_px: int
+) -> tuple[U8Array, F64Array]:
+    """Rotate, scale and crop one face to the canonical template.
+
+    Args:
+        image: Whole frame, (H, W, 3) or (H, W), uint8.
+        landmarks_px: All MediaPipe landmarks in frame pixels, (478, 2).
+        size_px: Side of the square crop.
+
+    Returns:
+        The crop, (size_px, size_px[, 3]) uint8, and the affine map frame -> crop, (2, 3).
+
+    Raises:
+        ValueError: If the landmarks do not have shape (478, 2), are not finite, or coincide.
+    """
+    frame_to_crop = estimate_frame_to_crop(landmarks_px, size_px=size_px)
+    return cut_crop(image, frame_to_crop, size_px=size_px), frame_to_crop
+
+
+def transform_points(affine: F64Array, points: F32Array | F64Array) -> F64Array:
+    """Apply an affine map (2, 3) to points (..., 2)."""
+    mapped: F64Array = points @ affine[:, :2].T + affine[:, 2]
+    return mapped
+
+
+def _shrink_around_crop(
+    image: U8Array, frame_to_crop: F64Array, size_px: int, scale: float
+) -> tuple[U8Array, F64Array]:
+    """Average the part of the image under the crop down to about the crop's own resolution."""
+    height, width = image.shape[:2]
+    linear_inverse = np.linalg.inv(frame_to_crop[:, :2])
+    corners = np.array([[0, 0], [size_px, 0], [0, size_px], [size_px, size_px]], dtype=np.float64)
+    in_frame = (corners - frame_to_crop[:, 2]) @ linear_inverse.T
+    margin = 2.0 / scale
+    limits = np.array([width, height])
+    low = np.clip(np.floor(in_frame.min(axis=0) - margin), 0, limits - 1).astype(int)
+    high = np.clip(np.ceil(in_frame.max(axis=0) + margin), low + 1, limits).astype(int)
+    part = image[low[1] : high[1], low[0] : high[0]]
+    new_size = np.maximum(1, np.round((high - low) * scale)).astype(int)
+    shrunk: U8Array = cv2.resize(
+        part, (int(new_size[0]), int(new_size[1])), interpolation=cv2.INTER_AREA
+    )
+    ratio = new_size / (high - low)
+    # frame = low + shrunk / ratio
+    matrix = frame_to_crop.copy()
+    matrix[:, 2] += matrix[:, :2] @ low
+    matrix[:, :2] /= ratio
+    return shrunk, matrix

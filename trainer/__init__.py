@@ -1,0 +1,1 @@
+"""Trainer of LA-Net and the methods it is compared with (PyTorch)."""

@@ -1,0 +1,1 @@
+"""Data sets as distributed on disk, prepared once into one layout."""
