@@ -1,0 +1,29 @@
+"""Fixtures shared by all tests."""
+
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+PROJECT_ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def shared_dir() -> Path:
+    """Folder with the clips and data some tests read; they are skipped where it is absent."""
+    path = Path(os.environ.get("LANET_SHARED", PROJECT_ROOT.parent / "shared"))
+    if not path.is_dir():
+        pytest.skip("the folder with the shared clips and data is not here (set LANET_SHARED)")
+    return path
+
+
+@pytest.fixture(autouse=True)
+def _no_thread_left_behind() -> Iterator[None]:
+    """Fail a test that leaves one of the application's threads running."""
+    yield
+    alive = [t.name for t in threading.enumerate() if t.name.startswith("lanet-") and t.is_alive()]
+    assert not alive, f"threads left running: {alive}"
