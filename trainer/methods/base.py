@@ -8,6 +8,7 @@ in the checkpoint and survives a resume.
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -67,7 +68,13 @@ class Progress:
 class Method(nn.Module, ABC):
     """A network together with its training rule.
 
+    Every method is built as `Class(backbone, labels=…, targets=…, size_px=…, settings=…)`. The
+    global torch generator is seeded before, the same on every process; a method that draws during
+    training draws from it (it is in the checkpoint).
+
     Attributes:
+        Settings: Frozen dataclass of the hyper-parameters with their defaults (int, float, bool or
+            str fields); `lanet-train fit --set name=value` fills it.
         second_view: "none", "mirror_independent" (mirrored, erased on its own) or "mirror_exact"
             (the first view mirrored, erasing included).
         needs_landmarks: Whether `Batch.landmarks_px` is read.
@@ -77,6 +84,7 @@ class Method(nn.Module, ABC):
             distributions when the run trains on votes.
     """
 
+    Settings: ClassVar[type[Any]]
     second_view: str = "none"
     needs_landmarks: bool = False
     labels: Tensor
