@@ -129,13 +129,11 @@ class FaceHistory:
             max_points: Rows wanted; a coarser level is used when there would be more. A few rows of
                 finer levels may follow at the newest end.
         """
-        depth, low, high = 0, 0, 0
-        for depth, level in enumerate(self._levels):
-            low, high = level.range_of(start_s, end_s)
-            if high - low <= max_points:
-                break
-        parts = [self._cut(self._levels[depth], low, high)]
-        if high == self._levels[depth].size:
+        depth = self._depth_for(start_s, end_s, max_points)
+        level = self._levels[depth]
+        low, high = level.range_of(start_s, end_s)
+        parts = [self._cut(level, low, high)]
+        if high == level.size:
             # What is not yet carried up, so that the newest sample is always there.
             finer = self._levels[:depth][::-1]
             parts += [self._cut(lv, lv.size - lv.n_open, lv.size) for lv in finer if lv.n_open]
@@ -151,6 +149,14 @@ class FaceHistory:
         options = [i for i in (after - 1, after) if 0 <= i < level.size]
         best = min(options, key=lambda i: abs(float(times[i]) - time_s))
         return self._cut(level, best, best + 1)
+
+    def _depth_for(self, start_s: float, end_s: float, max_points: int) -> int:
+        """Return the finest level with no more than ``max_points`` rows in the stretch."""
+        for depth, level in enumerate(self._levels):
+            low, high = level.range_of(start_s, end_s)
+            if high - low <= max_points:
+                return depth
+        return len(self._levels) - 1
 
     def _cut(self, level: "_Level", low: int, high: int) -> Stretch:
         n, rows = self._n_classes, level.values[low:high]
