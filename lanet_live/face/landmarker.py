@@ -1,0 +1,291 @@
+"""MediaPipe's face landmarker and face detector behind plain arrays.
+
+Only this module talks to MediaPipe. It is imported when the first task is created: the import
+costs most of a second, and the command line's help must not wait for it.
+"""
+
+import ctypes
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from lanet_live.errors import FaceModelError
+from lanet_live.face.model_file import read_detector_model, read_face_model
+from lanet_live.face.quiet import capture_native_stderr
+
+U8Array = NDArray[np.uint8]
+F32Array = NDArray[np.float32]
+
+N_LANDMARKS: Final = 478
+BLENDSHAPE_NAMES: Final[tuple[str, ...]] = (
+    "_neutral",
+    "browDownLeft",
+    "browDownRight",
+    "browInnerUp",
+    "browOuterUpLeft",
+    "browOuterUpRight",
+    "cheekPuff",
+    "cheekSquintLeft",
+    "cheekSquintRight",
+    "eyeBlinkLeft",
+    "eyeBlinkRight",
+    "eyeLookDownLeft",
+    "eyeLookDownRight",
+    "eyeLookInLeft",
+    "eyeLookInRight",
+    "eyeLookOutLeft",
+    "eyeLookOutRight",
+    "eyeLookUpLeft",
+    "eyeLookUpRight",
+    "eyeSquintLeft",
+    "eyeSquintRight",
+    "eyeWideLeft",
+    "eyeWideRight",
+    "jawForward",
+    "jawLeft",
+    "jawOpen",
+    "jawRight",
+    "mouthClose",
+    "mouthDimpleLeft",
+    "mouthDimpleRight",
+    "mouthFrownLeft",
+    "mouthFrownRight",
+    "mouthFunnel",
+    "mouthLeft",
+    "mouthLowerDownLeft",
+    "mouthLowerDownRight",
+    "mouthPressLeft",
+    "mouthPressRight",
+    "mouthPucker",
+    "mouthRight",
+    "mouthRollLower",
+    "mouthRollUpper",
+    "mouthShrugLower",
+    "mouthShrugUpper",
+    "mouthSmileLeft",
+    "mouthSmileRight",
+    "mouthStretchLeft",
+    "mouthStretchRight",
+    "mouthUpperUpLeft",
+    "mouthUpperUpRight",
+    "noseSneerLeft",
+    "noseSneerRight",
+)
+
+
+class RunningMode(Enum):
+    """How the landmarker is fed."""
+
+    IMAGE = "image"  # every picture on its own
+    VIDEO = "video"  # follows faces from picture to picture; smooths when it follows one face
+
+
+@dataclass(frozen=True, slots=True)
+class FaceMesh:
+    """What the landmarker says of one face.
+
+    Attributes:
+        landmarks_px: (478, 2) float32, continuous pixels of the picture given.
+        blendshapes: (52,) float32, 0 to 1, in the order of `BLENDSHAPE_NAMES`.
+        head_transform: (4, 4) float32, canonical head -> MediaPipe's camera space (x right, y up,
+            z towards the viewer), for a camera centred on the picture given.
+    """
+
+    landmarks_px: F32Array
+    blendshapes: F32Array
+    head_transform: F32Array
+
+
+@dataclass(frozen=True, slots=True)
+class FaceDetection:
+    """One answer of the face detector.
+
+    Attributes:
+        box_xyxy_px: Brow to chin, square, (4,) float32, pixels of the picture given.
+        score: The detector's own confidence, 0 to 1.
+    """
+
+    box_xyxy_px: F32Array
+    score: float
+
+
+class FaceLandmarker:
+    """Landmarks, blendshapes and head pose of the faces in a picture.
+
+    Opened, used and closed in one thread. In VIDEO mode one landmarker serves one video.
+    """
+
+    def __init__(
+        self,
+        mode: RunningMode,
+        *,
+        max_faces: int = 1,
+        min_detection_confidence: float = 0.5,
+        min_presence_confidence: float = 0.5,
+    ) -> None:
+        from mediapipe.tasks.python.core.base_options import BaseOptions
+        from mediapipe.tasks.python.vision import face_landmarker
+        from mediapipe.tasks.python.vision.core import vision_task_running_mode
+
+        options = face_landmarker.FaceLandmarkerOptions(
+            base_options=BaseOptions(model_asset_buffer=read_face_model()),
+            running_mode=vision_task_running_mode.VisionTaskRunningMode[mode.name],
+            num_faces=max_faces,
+            min_face_detection_confidence=min_detection_confidence,
+            min_face_presence_confidence=min_presence_confidence,
+            output_face_blendshapes=True,
+            output_facial_transformation_matrixes=True,
+        )
+        self._mode = mode
+        self._last_timestamp_ms = -1
+        self._result_type = face_landmarker.MpFaceLandmarkerResultC
+        self._task = _create(face_landmarker.FaceLandmarker, options)
+
+    def find(self, image_bgr: U8Array) -> tuple[FaceMesh, ...]:
+        """Find faces in one picture; IMAGE mode only.
+
+        Args:
+            image_bgr: (H, W, 3) uint8.
+        """
+        if self._mode is not RunningMode.IMAGE:
+            raise ValueError("find() needs a landmarker in IMAGE mode")
+        return self._run("MpFaceLandmarkerDetectImage", image_bgr)
+
+    def follow(self, image_bgr: U8Array, *, timestamp_ms: int) -> tuple[FaceMesh, ...]:
+        """Follow faces into the next picture; VIDEO mode only.
+
+        Args:
+            image_bgr: (H, W, 3) uint8; the view must not move between calls.
+            timestamp_ms: Greater than at the call before.
+        """
+        if self._mode is not RunningMode.VIDEO:
+            raise ValueError("follow() needs a landmarker in VIDEO mode")
+        if timestamp_ms <= self._last_timestamp_ms:
+            raise ValueError(
+                f"timestamp_ms must increase: {timestamp_ms} after {self._last_timestamp_ms}"
+            )
+        self._last_timestamp_ms = timestamp_ms
+        return self._run("MpFaceLandmarkerDetectForVideo", image_bgr, timestamp_ms)
+
+    def close(self) -> None:
+        """Free the landmarker. May be called twice."""
+        if self._task is not None:
+            self._task.close()
+            self._task = None
+
+    def _run(self, function: str, image_bgr: U8Array, *timestamp: int) -> tuple[FaceMesh, ...]:
+        # MediaPipe's own detect() turns each of the 478 landmarks into a Python object, which
+        # costs more than half a millisecond a face; the same C call is made here and its memory
+        # is read as one array.
+        if self._task is None:
+            raise ValueError("the landmarker is closed")
+        image = _to_mediapipe(image_bgr)
+        result = self._result_type()
+        library = self._task._lib
+        try:
+            getattr(library, function)(
+                self._task._handle, image._image_ptr, None, *timestamp, ctypes.byref(result)
+            )
+        except (RuntimeError, ValueError) as exc:
+            raise FaceModelError(f"MediaPipe failed on a frame: {exc}") from exc
+        try:
+            size_wh = np.array([image_bgr.shape[1], image_bgr.shape[0]], dtype=np.float32)
+            return tuple(_read_mesh(result, i, size_wh) for i in range(result.face_landmarks_count))
+        finally:
+            library.MpFaceLandmarkerCloseResult(ctypes.byref(result))
+
+
+class FaceDetector:
+    """MediaPipe's short-range face detector, the landmarker's own first stage, with its scores.
+
+    The landmarker keeps these scores to itself. Opened, used and closed in one thread.
+    """
+
+    def __init__(self, *, min_confidence: float = 0.5) -> None:
+        from mediapipe.tasks.python.core.base_options import BaseOptions
+        from mediapipe.tasks.python.vision import face_detector
+
+        options = face_detector.FaceDetectorOptions(
+            base_options=BaseOptions(model_asset_buffer=read_detector_model()),
+            min_detection_confidence=min_confidence,
+        )
+        self._task = _create(face_detector.FaceDetector, options)
+        with capture_native_stderr():  # It warns once, on its first picture, of a copy it makes.
+            self.detect(np.zeros((128, 128, 3), dtype=np.uint8))
+
+    def detect(self, image_bgr: U8Array) -> tuple[FaceDetection, ...]:
+        """Find faces wider than about a tenth of the picture.
+
+        Args:
+            image_bgr: (H, W, 3) uint8.
+        """
+        if self._task is None:
+            raise ValueError("the detector is closed")
+        try:
+            result = self._task.detect(_to_mediapipe(image_bgr))
+        except (RuntimeError, ValueError) as exc:
+            raise FaceModelError(f"MediaPipe failed on a frame: {exc}") from exc
+        return tuple(_read_detection(detection) for detection in result.detections)
+
+    def close(self) -> None:
+        """Free the detector. May be called twice."""
+        if self._task is not None:
+            with capture_native_stderr():
+                self._task.close()
+            self._task = None
+
+
+def _create(task_type: Any, options: Any) -> Any:
+    with capture_native_stderr():
+        try:
+            return task_type.create_from_options(options)
+        except (RuntimeError, ValueError, OSError) as exc:
+            raise FaceModelError(f"MediaPipe cannot open its face model: {exc}") from exc
+
+
+def _to_mediapipe(image_bgr: U8Array) -> Any:
+    from mediapipe.tasks.python.vision.core.image import Image, ImageFormat
+
+    # cvtColor returns a contiguous copy, as MediaPipe wants it, for a view into a frame as well.
+    return Image(image_format=ImageFormat.SRGB, data=cv2.cvtColor(image_bgr, cv2.COLOR_BGR2RGB))
+
+
+def _read_mesh(result: Any, index: int, size_wh: F32Array) -> FaceMesh:
+    points = result.face_landmarks[index]
+    categories = result.face_blendshapes[index]
+    blendshapes = _structs_as_array(categories.categories, categories.categories_count, ("score",))
+    return FaceMesh(
+        landmarks_px=_structs_as_array(points.landmarks, points.landmarks_count, ("x", "y"))
+        * size_wh,
+        blendshapes=blendshapes[:, 0],
+        head_transform=result.facial_transformation_matrixes[index].to_numpy(),
+    )
+
+
+def _structs_as_array(pointer: Any, count: int, fields: tuple[str, ...]) -> F32Array:
+    """Copy float fields of a C array of structs into a (count, len(fields)) array."""
+    struct = pointer._type_
+    layout = np.dtype(
+        {
+            "names": list(fields),
+            "formats": [np.float32] * len(fields),
+            "offsets": [getattr(struct, name).offset for name in fields],
+            "itemsize": ctypes.sizeof(struct),
+        }
+    )
+    raw = ctypes.cast(pointer, ctypes.POINTER(ctypes.c_uint8))
+    records = np.ctypeslib.as_array(raw, shape=(count * layout.itemsize,)).view(layout)
+    return np.stack([records[name] for name in fields], axis=1)  # (count, len(fields)), a copy
+
+
+def _read_detection(detection: Any) -> FaceDetection:
+    box = detection.bounding_box
+    x, y = float(box.origin_x), float(box.origin_y)
+    return FaceDetection(
+        box_xyxy_px=np.array([x, y, x + box.width, y + box.height], dtype=np.float32),
+        score=float(detection.categories[0].score),
+    )
