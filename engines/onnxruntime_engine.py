@@ -1,0 +1,136 @@
+"""Run a model with ONNX Runtime on the CPU, CoreML, DirectML or CUDA, as the build offers."""
+
+from typing import Any, Final
+
+import onnxruntime
+
+from engines.base import EngineInfo, F32Array, U8Array
+from engines.batching import infer_in_chunks, warm_up
+from engines.errors import BackendUnavailable, EngineError, ModelFileError
+from engines.onnx_file import INPUT_NAME, OUTPUT_NAME, ModelFile
+from engines.options import OpenOptions
+from engines.preprocessing import preprocess
+from engines.spec import ModelSpec
+
+BACKEND: Final = "onnxruntime"
+_PROVIDERS: Final = {
+    "CPU": "CPUExecutionProvider",
+    "COREML": "CoreMLExecutionProvider",
+    "DIRECTML": "DmlExecutionProvider",
+    "CUDA": "CUDAExecutionProvider",
+}
+# ONNX Runtime raises its own classes, all of them straight below Exception.
+_ERRORS: Final[tuple[type[Exception], ...]] = (
+    RuntimeError,
+    ValueError,
+    *(
+        error
+        for error in vars(onnxruntime.capi.onnxruntime_pybind11_state).values()
+        if isinstance(error, type) and issubclass(error, Exception)
+    ),
+)
+
+
+class OnnxRuntimeEngine:
+    """An open model on ONNX Runtime. Meets `engines.base.Engine`."""
+
+    def __init__(
+        self,
+        session: onnxruntime.InferenceSession,
+        spec: ModelSpec,
+        info: EngineInfo,
+        *,
+        max_batch: int,
+    ) -> None:
+        self._session: onnxruntime.InferenceSession | None = session
+        self._spec = spec
+        self._info = info
+        self._max_batch = max_batch
+
+    @property
+    def spec(self) -> ModelSpec:
+        """The model's own description."""
+        return self._spec
+
+    @property
+    def info(self) -> EngineInfo:
+        """What runs it."""
+        return self._info
+
+    def infer(self, crops_bgr: U8Array) -> F32Array:
+        """Run the model on a batch of crops; see `engines.base.Engine.infer`."""
+        if self._session is None:
+            raise EngineError(f"The engine {self._spec.name} is closed.")
+        return infer_in_chunks(self._run, crops_bgr, spec=self._spec, max_batch=self._max_batch)
+
+    def close(self) -> None:
+        """Free the runtime's resources. May be called twice."""
+        self._session = None
+
+    def _run(self, crops_bgr: U8Array) -> F32Array:
+        assert self._session is not None
+        try:
+            outputs = self._session.run(
+                [OUTPUT_NAME], {INPUT_NAME: preprocess(crops_bgr, self._spec)}
+            )
+        except _ERRORS as error:
+            raise EngineError(
+                f"ONNX Runtime failed on {self._info.device} with the model "
+                f"{self._spec.name}: {error}"
+            ) from error
+        logits: F32Array = outputs[0]
+        return logits
+
+
+def probe() -> tuple[str, tuple[str, ...]]:
+    """Return the runtime's version and the devices its build offers."""
+    return str(onnxruntime.__version__), tuple(_devices())
+
+
+def open_model(model: ModelFile, options: OpenOptions) -> OnnxRuntimeEngine:
+    """Open a session on a checked model and warm it up.
+
+    Raises:
+        ModelFileError: ONNX Runtime cannot read the model.
+        BackendUnavailable: The build has no such device, or not in this precision.
+        EngineError: The warm-up failed.
+    """
+    device = (options.device or "CPU").upper()
+    if device not in _devices():
+        raise BackendUnavailable(
+            f"This build of ONNX Runtime has no device {device}; it has {', '.join(_devices())}."
+        )
+    if options.precision not in (None, "fp32"):
+        raise BackendUnavailable(
+            f"ONNX Runtime runs an ONNX file as it is, in fp32, not in {options.precision}."
+        )
+    session = _open_session(model, device, options)
+    info = EngineInfo(BACKEND, device, "fp32", str(onnxruntime.__version__), model.sha256)
+    engine = OnnxRuntimeEngine(session, model.spec, info, max_batch=options.max_batch)
+    warm_up(engine)
+    return engine
+
+
+def _open_session(
+    model: ModelFile, device: str, options: OpenOptions
+) -> onnxruntime.InferenceSession:
+    settings: Any = onnxruntime.SessionOptions()
+    settings.log_severity_level = 3
+    if options.threads is not None:
+        settings.intra_op_num_threads = options.threads
+    source = str(model.path) if model.external_files else model.content
+    try:
+        session = onnxruntime.InferenceSession(source, settings, providers=[_PROVIDERS[device]])
+    except _ERRORS as error:
+        raise ModelFileError(f"ONNX Runtime cannot read the model {model.path}: {error}") from error
+    # ONNX Runtime falls back to the CPU when a provider fails to load; that is refused here.
+    if session.get_providers()[0] != _PROVIDERS[device]:
+        raise BackendUnavailable(
+            f"ONNX Runtime could not start on {device}; see its message above, or use the CPU."
+        )
+    return session
+
+
+def _devices() -> list[str]:
+    offered = onnxruntime.get_available_providers()
+    return [device for device, provider in _PROVIDERS.items() if provider in offered]
