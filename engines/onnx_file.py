@@ -15,7 +15,7 @@ from engines.onnx_schema import MAX_TENSOR_BYTES, Graph, Tensor, parse_model
 from engines.spec import METADATA_KEY, ModelSpec
 
 MAX_MODEL_BYTES: Final = 512 * 1024**2
-MIN_OPSET: Final = 11
+MIN_OPSET: Final = 13
 FLOAT32: Final = 1
 INPUT_NAME: Final = "crops"
 OUTPUT_NAME: Final = "logits"

@@ -1,4 +1,4 @@
-"""Read protobuf messages field by field, without trusting a single length in them.
+"""Read and write protobuf messages field by field, without trusting a single length in them.
 
 ONNX files are protobuf. Reading the few fields that are checked before a model is handed to a
 runtime needs no generated code and no `onnx` package. The encoding is the one described in
@@ -104,3 +104,31 @@ def read_packed_varints(payload: memoryview) -> list[int]:
 def as_signed(value: int) -> int:
     """Read an unsigned 64-bit number as two's complement."""
     return value - (1 << 64) if value >= 1 << 63 else value
+
+
+def write_varint(value: int) -> bytes:
+    """Encode a number; a negative one as two's complement of 64 bits."""
+    value &= 0xFFFF_FFFF_FFFF_FFFF
+    encoded = bytearray()
+    while value >= 0x80:
+        encoded.append(value & 0x7F | 0x80)
+        value >>= 7
+    encoded.append(value)
+    return bytes(encoded)
+
+
+def write_field(number: int, value: int | str | bytes | memoryview) -> bytes:
+    """Encode one field: a number as varint, anything else with its length in front."""
+    if isinstance(value, int):
+        return write_varint(number << 3 | VARINT) + write_varint(value)
+    payload = value.encode("utf-8") if isinstance(value, str) else value
+    return b"".join((write_varint(number << 3 | BYTES), write_varint(len(payload)), payload))
+
+
+def copy_field(part: Field) -> bytes:
+    """Encode a field that was read, unchanged."""
+    if part.wire_type == VARINT:
+        return write_field(part.number, part.value)
+    if part.wire_type == BYTES:
+        return write_field(part.number, part.data)
+    return write_varint(part.number << 3 | part.wire_type) + bytes(part.data)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.tiny_model import write_tiny_model
+
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
@@ -19,6 +21,12 @@ def shared_dir() -> Path:
     if not path.is_dir():
         pytest.skip("the folder with the shared clips and data is not here (set LANET_SHARED)")
     return path
+
+
+@pytest.fixture(scope="session")
+def tiny_model_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A real ONNX model of 8 classes for 32-px grey crops, with seeded random weights."""
+    return write_tiny_model(tmp_path_factory.mktemp("model") / "tiny.onnx")
 
 
 @pytest.fixture(autouse=True)
