@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-import torch.nn.functional as F  # noqa: N812 - the name everyone knows it by
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from trainer.backbones import Backbone
