@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from lanet_live.errors import FaceModelError
 from lanet_live.face.model_file import read_detector_model, read_face_model
+from lanet_live.face.offline import offline_options, route_uploads_nowhere
 from lanet_live.face.quiet import capture_native_stderr
 
 U8Array = NDArray[np.uint8]
@@ -127,12 +128,11 @@ class FaceLandmarker:
         min_detection_confidence: float = 0.5,
         min_presence_confidence: float = 0.5,
     ) -> None:
-        from mediapipe.tasks.python.core.base_options import BaseOptions
         from mediapipe.tasks.python.vision import face_landmarker
         from mediapipe.tasks.python.vision.core import vision_task_running_mode
 
         options = face_landmarker.FaceLandmarkerOptions(
-            base_options=BaseOptions(model_asset_buffer=read_face_model()),
+            base_options=offline_options(read_face_model()),
             running_mode=vision_task_running_mode.VisionTaskRunningMode[mode.name],
             num_faces=max_faces,
             min_face_detection_confidence=min_detection_confidence,
@@ -206,11 +206,10 @@ class FaceDetector:
     """
 
     def __init__(self, *, min_confidence: float = 0.5) -> None:
-        from mediapipe.tasks.python.core.base_options import BaseOptions
         from mediapipe.tasks.python.vision import face_detector
 
         options = face_detector.FaceDetectorOptions(
-            base_options=BaseOptions(model_asset_buffer=read_detector_model()),
+            base_options=offline_options(read_detector_model()),
             min_detection_confidence=min_confidence,
         )
         self._task = _create(face_detector.FaceDetector, options)
@@ -240,6 +239,7 @@ class FaceDetector:
 
 
 def _create(task_type: Any, options: Any) -> Any:
+    route_uploads_nowhere()
     with capture_native_stderr():
         try:
             return task_type.create_from_options(options)
