@@ -16,7 +16,7 @@ def infer_in_chunks(
     """Check a batch and run it in pieces of at most `max_batch`.
 
     Args:
-        run: Takes a C-contiguous (M, S, S, 3) uint8 with 1 <= M <= max_batch and returns
+        run: Takes a C-contiguous, possibly read-only (M, S, S, 3) uint8, M <= max_batch; returns
             (M, C) float32 that it does not use again.
         crops_bgr: (N, S, S, 3) uint8.
         spec: Of the model.
