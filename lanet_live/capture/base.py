@@ -1,10 +1,12 @@
 """What every source of frames offers."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from lanet_live.records import Frame
+
+DetailValue = str | float | int | tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +14,8 @@ class SourceFacts:
     """What is known of a source once it is open; goes into the metadata.
 
     Attributes:
-        source_id: Short name, e.g. the file's name; equals `Frame.source_id`.
+        source_id: Short name, e.g. the file's name; equals `Frame.source_id`, except that a frame
+            of a picture folder carries the name of its picture.
         kind: "camera", "video", "images" or "synthetic".
         width_px: Of the upright, square-pixel picture as delivered.
         height_px: Likewise.
@@ -33,11 +36,29 @@ class SourceFacts:
     duration_s: float | None
     is_live: bool
     has_independent_frames: bool
-    details: dict[str, str | float | int]
+    details: dict[str, DetailValue]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceReport:
+    """What happened while a source was read.
+
+    Attributes:
+        n_decoded: Frames decoded so far, handed out or passed over.
+        details: More facts for the metadata, known only after reading; empty values are left out.
+        warnings: One sentence for each thing that was lost or made up without ending the reading.
+    """
+
+    n_decoded: int
+    details: dict[str, DetailValue] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
 
 class FrameSource(Protocol):
-    """A source of frames: constructed cheaply, opened, read and closed in one thread."""
+    """A source of frames: constructed cheaply, opened, read and closed in one thread.
+
+    Images are C-contiguous and not writeable. A source is opened once.
+    """
 
     def open(self) -> SourceFacts:
         """Open the source.
@@ -53,6 +74,10 @@ class FrameSource(Protocol):
         Raises:
             SourceLost: The source broke off; the frames read so far are good.
         """
+        ...
+
+    def report(self) -> SourceReport:
+        """Tell what happened so far; complete after the last `read`, and kept after `close`."""
         ...
 
     def close(self) -> None:
