@@ -43,8 +43,7 @@ class Judged:
     @property
     def answered(self) -> NDArray[np.bool_]:
         """Which images have a prediction, (N,)."""
-        answered: NDArray[np.bool_] = np.isfinite(self.probabilities).all(axis=1)
-        return answered
+        return np.asarray(np.isfinite(self.probabilities).all(axis=1))
 
     @property
     def predicted(self) -> I64Array:
