@@ -1,0 +1,129 @@
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lanet_live.face.landmarker import BLENDSHAPE_NAMES
+from lanet_live.records import Quality
+from lanet_live.sinks.csv_table import CsvSink
+from lanet_live.sinks.jsonl import JsonLinesSink
+from lanet_live.sinks.table import TableLayout
+from tests.fakes import LABELS, make_result, make_track
+
+HEADER = (
+    "frame,face_id,timestamp,confidence,success,FaceRectX,FaceRectY,FaceRectWidth,FaceRectHeight,"
+    "pose_Rx,pose_Ry,pose_Rz,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,"
+    "expression,uncertainty,disagreement,quality,reliable"
+)
+
+
+def write_csv(path: Path, *results, layout: TableLayout | None = None) -> list[dict[str, str]]:
+    sink = CsvSink(path, layout or TableLayout(LABELS))
+    for result in results:
+        sink.write(result)
+    sink.close()
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_csv_header_is_exactly_as_documented(tmp_path: Path) -> None:
+    write_csv(tmp_path / "a.csv", make_result())
+    assert (tmp_path / "a.csv").read_text().splitlines()[0] == HEADER
+
+
+def test_csv_row_holds_the_values_of_the_face(tmp_path: Path) -> None:
+    result = make_result(7, face_ids=(3,), timestamp_s=1.23456789, quality=Quality(0.5))
+    (row,) = write_csv(tmp_path / "a.csv", result)
+    left, top, right, bottom = result.tracks[0].box_xyxy_px
+    assert (row["frame"], row["face_id"], row["success"]) == ("7", "3", "1")
+    assert row["timestamp"] == "1.234568"
+    assert float(row["FaceRectX"]) == pytest.approx(left, abs=0.01)
+    assert float(row["FaceRectY"]) == pytest.approx(top, abs=0.01)
+    assert float(row["FaceRectWidth"]) == pytest.approx(right - left, abs=0.01)
+    assert float(row["FaceRectHeight"]) == pytest.approx(bottom - top, abs=0.01)
+    assert [float(row[f"pose_R{a}"]) for a in "xyz"] == pytest.approx([0.1, -0.2, 0.05], abs=1e-5)
+    assert (row["expression"], row["disagreement"]) == ("contempt", "")
+    assert (row["quality"], row["reliable"]) == ("0.5000", "1")
+
+
+def test_csv_probabilities_sum_to_one(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    results = [make_result(i, probabilities=rng.dirichlet(np.ones(8) * 0.1)) for i in range(200)]
+    for row in write_csv(tmp_path / "a.csv", *results):
+        assert sum(float(row[label]) for label in LABELS) == pytest.approx(1.0, abs=1e-4)
+
+
+def test_a_frame_without_a_face_is_one_row_of_empty_values(tmp_path: Path) -> None:
+    write_csv(tmp_path / "a.csv", make_result(4, face_ids=(), timestamp_s=0.16))
+    assert (tmp_path / "a.csv").read_text().splitlines()[1] == "4,,0.160000,,0" + "," * 20
+
+
+def test_faces_of_one_frame_are_rows_by_ascending_id(tmp_path: Path) -> None:
+    rows = write_csv(tmp_path / "a.csv", make_result(0, face_ids=(1, 2, 5)), make_result(1))
+    assert [(r["frame"], r["face_id"]) for r in rows] == [
+        ("0", "1"), ("0", "2"), ("0", "5"), ("1", "0"),
+    ]  # fmt: skip
+
+
+def test_full_columns_follow_the_basic_ones(tmp_path: Path) -> None:
+    layout = TableLayout(LABELS, is_full=True, has_smoothed=True)
+    (row,) = write_csv(tmp_path / "a.csv", make_result(), layout=layout)
+    names = list(row)
+    assert ",".join(names[:25]) == HEADER
+    assert tuple(names[25:77]) == BLENDSHAPE_NAMES
+    assert names[77:555] == [f"x_{i}" for i in range(478)]
+    assert names[555:1033] == [f"y_{i}" for i in range(478)]
+    assert names[1033:] == [f"{label}_smoothed" for label in LABELS]
+    landmarks = make_track(0, center_xy=(80.0, 120.0)).landmarks_px
+    assert float(row["x_33"]) == pytest.approx(landmarks[33, 0], abs=0.01)
+    assert float(row["y_33"]) == pytest.approx(landmarks[33, 1], abs=0.01)
+
+
+def test_smoothed_columns_leave_the_raw_ones_alone(tmp_path: Path) -> None:
+    layout = TableLayout(LABELS, has_smoothed=True)
+    even = np.full(8, 1 / 8)
+    (row,) = write_csv(tmp_path / "a.csv", make_result(smoothed=even), layout=layout)
+    assert [row[f"{label}_smoothed"] for label in LABELS] == ["0.125000"] * 8
+    assert float(row["contempt"]) == pytest.approx(8 / 36, abs=1e-6)
+
+
+def test_numbers_that_are_not_finite_are_empty(tmp_path: Path) -> None:
+    result = make_result(disagreement=float("nan"))
+    (row,) = write_csv(tmp_path / "a.csv", result)
+    assert row["disagreement"] == ""
+
+
+def test_a_label_with_a_comma_is_quoted(tmp_path: Path) -> None:
+    labels = ("calm, or nearly", 'so "called"')
+    result = make_result(labels=labels, probabilities=[0.25, 0.75])
+    (row,) = write_csv(tmp_path / "a.csv", result, layout=TableLayout(labels))
+    assert row["calm, or nearly"] == "0.250000"
+    assert row["expression"] == 'so "called"'
+
+
+def test_csv_loads_with_pandas_and_polars(tmp_path: Path) -> None:
+    pandas = pytest.importorskip("pandas")
+    polars = pytest.importorskip("polars")
+    path = tmp_path / "a.csv"
+    write_csv(path, make_result(0, face_ids=()), make_result(1), make_result(2))
+    for table in (pandas.read_csv(path), polars.read_csv(path).to_pandas()):
+        assert table["success"].tolist() == [0, 1, 1]
+        assert table["happiness"].isna().tolist() == [True, False, False]
+        assert table["timestamp"].dtype == float
+        assert table.loc[1, "expression"] == "contempt"
+
+
+def test_json_lines_hold_the_same_values_with_null_for_empty(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    sink = JsonLinesSink(path, TableLayout(LABELS))
+    sink.write(make_result(0, face_ids=()))
+    sink.write(make_result(1, quality=Quality(0.3, ("blur", "small"))))
+    sink.close()
+    empty, full = (json.loads(line) for line in path.read_text().splitlines())
+    assert ",".join(list(full)[:-1]) == HEADER
+    assert (empty["success"], empty["happiness"], empty["quality_reasons"]) == (0, None, [])
+    assert full["quality_reasons"] == ["blur", "small"]
+    assert full["reliable"] == 1
+    assert full["face_id"] == 0
