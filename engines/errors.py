@@ -4,6 +4,8 @@ EngineError
 ├── ModelFileError       the model file is damaged, unsafe or lacks its metadata
 ├── BackendUnavailable   the runtime is not installed or has no usable device
 ├── EngineBuildError     compiling the model for a runtime failed
+├── ArtefactError        a built engine is damaged, incomplete or for another machine
+├── UnsafeFolderError    a folder with built engines could be changed by another user
 └── EngineInputError     a batch of the wrong shape or dtype
 """
 
@@ -26,3 +28,11 @@ class EngineBuildError(EngineError):
 
 class EngineInputError(EngineError):
     """A batch does not have the shape or dtype the model takes."""
+
+
+class UnsafeFolderError(EngineError):
+    """A folder with executable artefacts could be changed by another user."""
+
+
+class ArtefactError(EngineError):
+    """A built engine is damaged, incomplete, or not for this machine."""
