@@ -25,6 +25,8 @@ _MAX_PIXELS: Final = 64_000_000
 _DEFAULT_FPS: Final = 25.0
 # Formats that only name other files; those would be opened behind the user's back.
 _PLAYLIST_FORMATS: Final = frozenset({"concat", "dash", "hls", "sdp"})
+# FFmpeg would draw the text of these as pictures of a terminal.
+_TEXT_FORMATS: Final = frozenset({"adf", "bin", "idf", "tty", "xbin"})
 # What each count of the report means to the user.
 _WARNINGS: Final = {
     "n_times_made_up": (
@@ -133,8 +135,11 @@ class VideoFileSource:
             )
         except av.FFmpegError as error:
             raise SourceUnavailable(_why_not_readable(path, self._outline)) from error
-        if self._container.format.name in _PLAYLIST_FORMATS:
+        container_format = self._container.format.name
+        if container_format in _PLAYLIST_FORMATS:
             raise SourceUnavailable(f"{path} is a list of other files, not a video.")
+        if container_format in _TEXT_FORMATS:
+            raise SourceUnavailable(f"{path} is text, not a video.")
         self._stream = stream = _choose_stream(self._container, path)
         _check_size((stream.codec_context.width, stream.codec_context.height), path)
         stream.thread_type = "AUTO"
