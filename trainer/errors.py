@@ -3,8 +3,7 @@
     TrainerError
     ├── ConfigError       an option, or a combination of options, cannot be used
     ├── DataError         a data set, a file of it, or a prepared folder is not as expected
-    ├── CheckpointError   weights or a checkpoint are damaged or belong to something else
-    └── MissingExtra      a package of the [train] extra is not installed
+    └── CheckpointError   weights or a checkpoint are damaged or belong to something else
 
 The command line prints these as one line and exits with 2; anything else is a bug and keeps its
 traceback.
@@ -25,7 +24,3 @@ class DataError(TrainerError):
 
 class CheckpointError(TrainerError):
     """Weights or a checkpoint are damaged, incomplete, or belong to something else."""
-
-
-class MissingExtra(TrainerError):
-    """A package of the [train] extra is not installed."""

@@ -1,0 +1,188 @@
+"""What a training run leaves in its folder, and how its network is built again from it."""
+
+import dataclasses
+import json
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from engines.spec import ModelSpec
+from lanet_live.face.template import TEMPLATE_ID
+from trainer.backbones import build_backbone
+from trainer.checkpoint import load_exactly, read_checkpoint
+from trainer.config import FitConfig
+from trainer.errors import CheckpointError, ConfigError
+from trainer.loop import BEST_FILE, LAST_FILE
+from trainer.methods.base import Method
+from trainer.methods.registry import method_class
+
+FACTS_FILE = "run.json"
+RESULT_FILE = "result.json"
+WEIGHTS = ("best", "last")
+_LIBRARIES = ("torch", "torchvision", "timm", "numpy", "opencv-contrib-python", "lanet-live")
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """What a run was made from, without any path.
+
+    Attributes:
+        dataset: Name of the data set.
+        labels: Class names in the order of the logits.
+        n_train: Training samples in use.
+        n_valid: Validation samples with a label.
+        initialisation: Where the backbone's first weights came from.
+        noise: Kind, rate, realised flips and hash of the labels trained on.
+        is_trained_on_valid: The validation split was trained on as well.
+        n_processes: Processes that trained together.
+        command: As typed, without folders.
+        libraries: Package -> version.
+    """
+
+    dataset: str
+    labels: tuple[str, ...]
+    n_train: int
+    n_valid: int
+    initialisation: str
+    noise: dict[str, Any]
+    is_trained_on_valid: bool
+    n_processes: int
+    command: str
+    libraries: dict[str, str] = field(default_factory=dict)
+
+    def write(self, folder: Path) -> None:
+        """Save the record."""
+        write_json(folder / FACTS_FILE, dataclasses.asdict(self))
+
+    @classmethod
+    def read(cls, folder: Path) -> "RunFacts":
+        """Read the record of a run.
+
+        Raises:
+            ConfigError: The folder holds no run.
+            CheckpointError: The record is damaged.
+        """
+        values = read_json(folder / FACTS_FILE)
+        try:
+            values["labels"] = tuple(values["labels"])
+            return cls(**values)
+        except (KeyError, TypeError) as error:
+            raise CheckpointError(f"{folder / FACTS_FILE} is damaged: {error}") from error
+
+
+def build_method(config: FitConfig, *, labels: torch.Tensor, targets: torch.Tensor) -> Method:
+    """Build the network and the rule a run trains, with its first weights."""
+    backbone = build_backbone(
+        config.backbone, pretrained=config.pretrained, drop_path_rate=config.drop_path_rate
+    )
+    build: Callable[..., Method] = method_class(config.method)
+    return build(
+        backbone,
+        labels=labels,
+        targets=targets,
+        size_px=config.size_px,
+        settings=config.method_settings(),
+    )
+
+
+def load_network(folder: Path, *, weights: str = "best") -> tuple[nn.Module, ModelSpec]:
+    """Build the inference network of a run and fill it.
+
+    Args:
+        folder: The run's folder.
+        weights: "best", the epoch chosen on the validation split, or "last".
+
+    Returns:
+        The network in evaluation mode, and its description with temperature 1.
+
+    Raises:
+        ConfigError: The folder holds no run, or no such weights.
+        CheckpointError: A file of it is damaged or does not fit.
+    """
+    config, facts = FitConfig.read(folder), RunFacts.read(folder)
+    path = folder / (BEST_FILE if weights == "best" else LAST_FILE)
+    if weights == "best" and not path.is_file():
+        raise ConfigError(
+            f"'{folder}' has no best epoch, since nothing was validated; take --weights last."
+        )
+    checkpoint = read_checkpoint(path)
+    n_classes = len(facts.labels)
+    method = build_method(
+        dataclasses.replace(config, pretrained=None),
+        labels=torch.zeros(n_classes, dtype=torch.int64),
+        targets=torch.eye(n_classes),
+    )
+    network = method.inference_network().eval().requires_grad_(False)
+    load_exactly(network, checkpoint.tensors, what="run's network")
+    return network, _describe(config, facts, weights, checkpoint.state)
+
+
+def _describe(config: FitConfig, facts: RunFacts, weights: str, state: dict[str, Any]) -> ModelSpec:
+    """Write down everything the app needs to know, and where the network comes from."""
+    recipe = dataclasses.asdict(config)
+    for name in ("data", "workers"):
+        del recipe[name]
+    if config.pretrained is not None:
+        recipe["pretrained"] = facts.initialisation
+    provenance = {
+        "method": config.method,
+        "recipe": recipe,
+        "run": dataclasses.asdict(facts),
+        "weights": weights,
+        "epoch": state["epoch"],
+        "metrics": {k: v for k, v in state["metrics"].items() if k.startswith("valid_")},
+    }
+    return ModelSpec(
+        name=f"{config.method}-{config.backbone}-{config.size_px}",
+        labels=facts.labels,
+        input_size_px=config.size_px,
+        color=config.color,
+        mean=config.mean,
+        std=config.std,
+        alignment=TEMPLATE_ID,
+        provenance=provenance,
+    )
+
+
+def library_versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that decide the figures."""
+    versions = {"python": platform.python_version()}
+    for name in _LIBRARIES:
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            versions[name] = "unknown"
+    return versions
+
+
+def write_json(path: Path, values: Any) -> None:
+    """Write JSON beside its place and move it there."""
+    temporary = path.with_name(f".{path.name}.partial")
+    temporary.write_text(json.dumps(values, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    temporary.replace(path)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object of a run.
+
+    Raises:
+        ConfigError: The file is missing.
+        CheckpointError: It is damaged.
+    """
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(
+            f"'{path.parent}' holds no training run: {path.name} is missing."
+        ) from error
+    except ValueError as error:
+        raise CheckpointError(f"{path} is damaged: {error}") from error
+    if not isinstance(values, dict):
+        raise CheckpointError(f"{path} is damaged: it holds no object.")
+    return values
