@@ -1,4 +1,4 @@
-"""Predictions for the images of a split: from an engine, or from a table. One record, one file form.
+"""Predictions for the images of a split: from an engine, or from a table.
 
 The probabilities come out of `lanet_live.expression`, the arithmetic of the app, with the views and
 the temperature the model brings along.
@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.base import Engine, U8Array
-from lanet_live.expression.estimator import EstimatorConfig, ExpressionEstimator
+from lanet_live.config import EstimatorConfig
+from lanet_live.expression.estimator import ExpressionEstimator
+from lanet_live.expression.uncertainty import normalised_entropy
 from lanet_live.records import AlignedFace, Quality
 from trainer.errors import DataError
 
@@ -121,8 +123,6 @@ def from_probabilities(
     sample_ids: Sequence[str], labels: Sequence[str], probabilities: F64Array, *, model: str
 ) -> Predictions:
     """Wrap probabilities, adding the app's uncertainty."""
-    from lanet_live.expression.uncertainty import normalised_entropy
-
     answered = np.isfinite(probabilities).all(axis=1)
     uncertainty = np.full(len(sample_ids), np.nan)
     uncertainty[answered] = normalised_entropy(probabilities[answered])
