@@ -52,6 +52,13 @@ class Judged:
         return np.where(self.answered, filled.argmax(axis=1), -1).astype(np.int64)
 
     @property
+    def uncertainty(self) -> F64Array:
+        """Entropy of each prediction / ln C, (N,); NaN for a missed face."""
+        values = np.full(len(self.labels), np.nan)
+        values[self.answered] = normalised_entropy(self.probabilities[self.answered])
+        return values
+
+    @property
     def is_correct(self) -> NDArray[np.bool_]:
         """Whether the most probable class is the label, (N,); a missed face is not correct."""
         correct: NDArray[np.bool_] = np.equal(self.predicted, self.labels)
@@ -134,9 +141,8 @@ def js_to_votes(judged: Judged) -> float:
 def uncertainty_correlation(judged: Judged) -> float:
     """Return Spearman's rank correlation of the uncertainty and the entropy of the votes."""
     answered = judged.answered
-    ours = normalised_entropy(judged.probabilities[answered])
     theirs = entropy_nats(_votes(judged)[answered])
-    return spearman(ours, theirs)
+    return spearman(judged.uncertainty[answered], theirs)
 
 
 def spearman(first: F64Array, second: F64Array) -> float:
@@ -171,9 +177,7 @@ def risk_coverage(is_correct: NDArray[np.bool_], doubt: F64Array) -> tuple[F64Ar
 
 def area_under_risk_coverage(judged: Judged, doubt: F64Array | None = None) -> float:
     """Return the mean risk over all coverages; the doubt is the uncertainty unless given."""
-    if doubt is None:
-        doubt = np.full(len(judged.labels), np.nan)
-        doubt[judged.answered] = normalised_entropy(judged.probabilities[judged.answered])
+    doubt = judged.uncertainty if doubt is None else doubt
     return float(risk_coverage(judged.is_correct, doubt)[1].mean())
 
 
