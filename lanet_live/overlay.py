@@ -14,7 +14,7 @@ _BAR_GROUND: Rgb = (0x2A, 0x2D, 0x31)
 _BAR_FILL: Rgb = (0xF2, 0xF3, 0xF5)
 # Sizes for a picture of this height; they grow and shrink with it.
 _REFERENCE_HEIGHT_PX = 540
-_MIN_SCALE = 0.7
+_MIN_SCALE = 0.95
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,13 +21,15 @@ class PlotText:
         min_quality: Threshold in force.
         max_uncertainty: Threshold in force.
         is_smoothed: The smoothed probabilities are drawn and the picture says so.
+        note: What the reader must know first, e.g. that the run broke off.
     """
 
-    title: str
-    footer: str
-    min_quality: float
-    max_uncertainty: float
+    title: str = ""
+    footer: str = ""
+    min_quality: float = 0.0
+    max_uncertainty: float = 1.0
     is_smoothed: bool = False
+    note: str = ""
 
 
 @dataclass(slots=True)
@@ -68,15 +70,15 @@ class PlotSink:
     Args:
         path: The PNG file.
         labels: Class names of the model.
-        text: Title and footer; may be replaced until the sink is closed.
         overwrite: Replace a file that is there.
+
+    Attributes:
+        text: Title and footer; taken when the sink is closed.
     """
 
-    def __init__(
-        self, path: Path, labels: tuple[str, ...], text: PlotText, *, overwrite: bool = False
-    ) -> None:
+    def __init__(self, path: Path, labels: tuple[str, ...], *, overwrite: bool = False) -> None:
         self.path = path
-        self.text = text
+        self.text = PlotText()
         self._labels = labels
         self._overwrite = overwrite
         self._faces: dict[int, FaceRun] = {}

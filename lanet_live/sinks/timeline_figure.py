@@ -20,10 +20,14 @@ MAX_FACES = 4
 _MAX_POINTS = 1_600
 _DPI = 150
 _WIDTH_IN = 12.0
+# Share of the time axis.
+_LABELLED_GAP = 0.07
 _FACE_HEIGHT_IN = 3.1
 _MARGIN_TOP_IN, _MARGIN_BOTTOM_IN = 0.95, 0.85
 _INK, _MUTED, _GRID, _VEIL = "#1f2328", "#6b7280", "#e5e7eb", "#c9cdd3"
-_UNCERTAINTY, _QUALITY = "#374151", "#0f766e"
+_WARNING = "#b45309"
+# Brown and ink: no class has them.
+_UNCERTAINTY, _QUALITY = "#7a4b1f", "#1f2328"
 
 
 def draw_timeline(
@@ -89,7 +93,7 @@ def _add_axes(figure: Any, cell: Any, span: "RunSpan", *, is_last: bool) -> tupl
         axes.set_axisbelow(True)
     top.set_yticks((0, 0.25, 0.5, 0.75, 1), ("0", "", "0.5", "", "1"))
     bottom.set_yticks((0, 0.5, 1), ("0", "0.5", "1"))
-    ribbon.set_yticks(())
+    ribbon.set_yticks((0.5,), ("top",))
     for axes in (top, ribbon, bottom):
         axes.tick_params(colors=_MUTED, labelsize=8.5, length=0, labelbottom=axes is bottom)
         for side in ("top", "right", "left", "bottom"):
@@ -116,7 +120,8 @@ def _draw_face(
         for panel in (top, bottom):
             panel.axvspan(start_s, end_s, color=_VEIL, alpha=0.55, linewidth=0, zorder=4)
         ribbon.axvspan(start_s, end_s, color="white", alpha=0.6, linewidth=0, zorder=4)
-    bottom.axhline(text.max_uncertainty, color=_UNCERTAINTY, linewidth=0.8, linestyle=(0, (4, 3)))
+    _label_gaps(top, stretch, span)
+    bottom.axhline(text.max_uncertainty, color=_UNCERTAINTY, linewidth=0.9, linestyle=(0, (4, 3)))
     n_samples = len(face.history)
     top.set_title(
         f"Face {face.face_id}",
@@ -148,7 +153,7 @@ def _draw_piece(
         )
     _draw_ribbon(ribbon, stretch, piece, colors)
     uncertainty, quality = stretch.uncertainty[piece], stretch.quality[piece]
-    bottom.fill_between(time_s, uncertainty, color=_UNCERTAINTY, alpha=0.16, linewidth=0)
+    bottom.fill_between(time_s, uncertainty, color=_UNCERTAINTY, alpha=0.2, linewidth=0)
     bottom.plot(time_s, uncertainty, color=_UNCERTAINTY, linewidth=1.5, **style)
     bottom.plot(time_s, quality, color=_QUALITY, linewidth=1.3, linestyle=(0, (1, 1.2)), **style)
 
@@ -161,6 +166,18 @@ def _draw_ribbon(ribbon: Any, stretch: Stretch, piece: slice, colors: list[str])
         ribbon.axvspan(
             edges_s[first], edges_s[after], color=colors[winners[first]], linewidth=0, zorder=3
         )
+
+
+def _label_gaps(top: Any, stretch: Stretch, span: "RunSpan") -> None:
+    """Say "not seen" where the face is away for long enough to write it."""
+    ends_s = [span.first_s, *stretch.end_s[:-1][~stretch.is_joined], stretch.end_s[-1]]
+    starts_s = [stretch.start_s[0], *stretch.start_s[1:][~stretch.is_joined], span.last_s]
+    for end_s, start_s in zip(ends_s, starts_s, strict=True):
+        if start_s - end_s > _LABELLED_GAP * (span.last_s - span.first_s):
+            top.text(
+                (end_s + start_s) / 2, 0.5, "not seen",
+                ha="center", va="center", color=_MUTED, fontsize=9, style="italic",
+            )  # fmt: skip
 
 
 def _pieces(stretch: Stretch) -> list[slice]:
@@ -209,9 +226,11 @@ def _add_words(
 
     title = text.title + ("  (smoothed)" if text.is_smoothed else "")
     figure.text(0.065, y_of(0.36), title, fontsize=14, fontweight="bold", color=_INK)
+    notes = [text.note] if text.note else []
     if len(faces) > MAX_FACES:
-        note = f"the {MAX_FACES} faces seen longest; {len(faces) - MAX_FACES} more in the table"
-        figure.text(0.865, y_of(0.36), note, fontsize=9, color=_MUTED, ha="right")
+        n_more = len(faces) - MAX_FACES
+        notes.append(f"The {MAX_FACES} faces seen longest; {n_more} more are in the table.")
+    figure.text(0.065, y_of(0.58), "  ".join(notes), fontsize=9, color=_WARNING)
     _add_legend(figure, y_of(_MARGIN_TOP_IN - 0.03), labels)
     rule = (
         f"Grey: not reliable (quality below {text.min_quality:g} or uncertainty above "
@@ -233,6 +252,7 @@ def _add_legend(figure: Any, y_top: float, labels: tuple[str, ...]) -> None:
     handles += [
         Line2D([], [], color="none", label=" "),
         Line2D([], [], color=_UNCERTAINTY, linewidth=1.5, label="uncertainty"),
+        Line2D([], [], color=_UNCERTAINTY, linewidth=0.9, linestyle=(0, (4, 3)), label="its limit"),
         Line2D([], [], color=_QUALITY, linewidth=1.3, linestyle=(0, (1, 1.2)), label="quality"),
         Patch(facecolor=_VEIL, alpha=0.55, label="not reliable"),
     ]

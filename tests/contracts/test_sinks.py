@@ -15,18 +15,17 @@ from lanet_live.sinks.base import ResultSink
 from lanet_live.sinks.csv_table import CsvSink
 from lanet_live.sinks.jsonl import JsonLinesSink
 from lanet_live.sinks.parquet import ParquetSink
-from lanet_live.sinks.plot import PlotSink, PlotText
+from lanet_live.sinks.plot import PlotSink
 from lanet_live.sinks.table import TableLayout
 from tests.fakes import LABELS, make_result
 
 LAYOUT = TableLayout(LABELS)
-TEXT = PlotText(title="t", footer="f", min_quality=0.4, max_uncertainty=0.6)
 SINKS: dict[str, Callable[[Path, bool], ResultSink]] = {
     "csv": lambda path, overwrite: CsvSink(path, LAYOUT, overwrite=overwrite),
     "jsonl": lambda path, overwrite: JsonLinesSink(path, LAYOUT, overwrite=overwrite),
     "parquet": lambda path, overwrite: ParquetSink(path, LAYOUT, overwrite=overwrite),
     "video": lambda path, overwrite: AnnotatedVideoSink(path, overwrite=overwrite),
-    "plot": lambda path, overwrite: PlotSink(path, LABELS, TEXT, overwrite=overwrite),
+    "plot": lambda path, overwrite: PlotSink(path, LABELS, overwrite=overwrite),
 }
 
 

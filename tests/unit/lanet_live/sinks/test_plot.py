@@ -5,14 +5,12 @@ import numpy as np
 import pytest
 
 from lanet_live.palette import CLASS_COLORS
-from lanet_live.sinks.plot import PlotSink, PlotText
+from lanet_live.sinks.plot import PlotSink
 from tests.fakes import LABELS, make_result
-
-TEXT = PlotText(title="clip.mp4", footer="model", min_quality=0.4, max_uncertainty=0.6)
 
 
 def draw(path: Path, *results) -> np.ndarray:
-    sink = PlotSink(path, LABELS, TEXT)
+    sink = PlotSink(path, LABELS)
     for result in results:
         sink.write(result)
     sink.close()
@@ -71,7 +69,7 @@ def test_a_single_frame_makes_a_picture(tmp_path: Path) -> None:
 
 
 def test_memory_is_a_small_part_of_what_the_frames_take() -> None:
-    sink = PlotSink(Path("never-written.png"), LABELS, TEXT)
+    sink = PlotSink(Path("never-written.png"), LABELS)
     for index in range(2_000):
         sink.write(make_result(index))
     (face,) = sink._faces.values()
