@@ -1,6 +1,6 @@
 """What was measured on each face so far, kept so that any stretch of time is cheap to draw.
 
-Every face has a pyramid: level 0 holds single samples, level k the means of up to 4^k neighbours. A
+Every face has a pyramid: level 0 holds single samples, level k the means of up to 2^k neighbours. A
 stretch of time is answered from the finest level that fits the asked number of points, so an hour
 costs no more than a minute. Imports nothing of Qt.
 """
@@ -13,8 +13,8 @@ from lanet_live.records import F32Array, F64Array
 
 # Samples of a face farther apart than this are not joined: the face was away in between.
 MAX_GAP_S = 0.5
-_FACTOR = 4
-_N_LEVELS = 8
+_FACTOR = 2
+_N_LEVELS = 14
 _FIRST_CAPACITY = 256
 
 

@@ -31,7 +31,8 @@ def test_stretch_of_few_samples_returns_them_unchanged():
 def test_stretch_of_many_samples_stays_within_the_asked_points(n):
     history = filled(n)
     cut = history.stretch(0.0, n / 30, max_points=300)
-    assert 300 / 4 - 8 <= len(cut) <= 300 + 3 * 7  # the finer levels' rows not yet averaged
+    # The finer levels add rows not yet averaged.
+    assert 300 / 2 - 8 <= len(cut) <= 300 + 14
     assert cut.end_s[-1] == pytest.approx((n - 1) / 30)
     assert (np.diff(cut.start_s) > 0).all()
     np.testing.assert_allclose(cut.raw.sum(axis=1), 1, atol=1e-5)
@@ -87,5 +88,5 @@ def test_reliable_share_counts_within_a_bucket():
     history = FaceHistory(2)
     for i in range(16):
         history.append(sample(i / 30, is_reliable=i % 4 != 0))
-    cut = history.stretch(0, 1, max_points=4)
+    cut = history.stretch(0, 1, max_points=5)
     np.testing.assert_allclose(cut.reliable_share, 0.75)

@@ -1,0 +1,1 @@
+"""The Live workspace: a camera, or a file as if live."""

@@ -1,0 +1,1 @@
+"""Widgets that know records and colours, but no runner and no files."""

@@ -1,0 +1,123 @@
+"""One row of the timeline: a plot with a face's lane, its name, its markers and its axes."""
+
+from typing import Final
+
+import pyqtgraph as pg
+from PySide6.QtCore import QEvent, Signal
+from PySide6.QtGui import QColor, QPalette
+from PySide6.QtWidgets import QGraphicsSceneWheelEvent
+
+from lanet_live.gui.widgets.lane_item import (
+    HIGHEST_Y,
+    LOWEST_Y,
+    QUALITY_BAND,
+    UNCERTAINTY_BAND,
+    LaneItem,
+)
+from lanet_live.gui.widgets.marker_item import MarkerItem
+
+_LEFT_TICKS: Final = [
+    (1.0, "100 %"),
+    (0.5, "50"),
+    (0.0, "0"),
+    (UNCERTAINTY_BAND.middle, "uncertainty"),
+    (QUALITY_BAND.middle, "quality"),
+]
+
+
+class Lane(pg.PlotItem):
+    """Created once per face on the timeline; fed by the timeline."""
+
+    def __init__(self, *, has_flags: bool) -> None:
+        self.time_box = TimeBox()
+        axes = {"bottom": TimeAxis("bottom"), "left": pg.AxisItem("left")}
+        super().__init__(viewBox=self.time_box, axisItems=axes, enableMenu=False)
+        self.hideButtons()
+        self.setYRange(LOWEST_Y, HIGHEST_Y, padding=0)
+        left = self.getAxis("left")
+        left.setTicks([_LEFT_TICKS])
+        left.setStyle(tickLength=0, autoExpandTextSpace=False)
+        self.getAxis("bottom").setStyle(tickLength=4)
+        self.showGrid(x=True, y=False, alpha=0.12)
+        self.item = LaneItem()
+        self.markers = MarkerItem(has_flags=has_flags)
+        self.name = pg.TextItem(anchor=(0, 0))
+        self.name.setParentItem(self.time_box)
+        self.name.setPos(6, 3)
+        self.addItem(self.item)
+        self.addItem(self.markers)
+
+    def set_left_width(self, width_px: int) -> None:
+        """Give the axis of every lane the same width, so that the lanes stand in line."""
+        self.getAxis("left").setWidth(width_px)
+
+    def set_is_lowest(self, is_lowest: bool) -> None:
+        """Write the time below the lowest lane only."""
+        self.getAxis("bottom").setStyle(showValues=is_lowest)
+        self.getAxis("bottom").setHeight(None if is_lowest else 6)
+
+    def set_name(self, name: str, color: QColor, palette: QPalette) -> None:
+        """Write whose lane it is."""
+        ground = QColor(palette.color(QPalette.ColorRole.Base))
+        ground.setAlpha(215)
+        self.name.fill = pg.mkBrush(ground)
+        self.name.border = pg.mkPen(color)
+        self.name.setText(name, color=palette.color(QPalette.ColorRole.Text))
+
+    def take_palette(self, palette: QPalette) -> None:
+        """Use the colours of the current look."""
+        for side in ("left", "bottom"):
+            axis = self.getAxis(side)
+            axis.setPen(palette.color(QPalette.ColorRole.Mid))
+            axis.setTextPen(palette.color(QPalette.ColorRole.PlaceholderText))
+
+
+class TimeBox(pg.ViewBox):
+    """Moves along time only: drag to look back, wheel to see more or less."""
+
+    panned = Signal(float)  # the last visible moment
+    zoomed = Signal(float)
+
+    def __init__(self) -> None:
+        super().__init__(enableMenu=False, defaultPadding=0)
+        self.setMouseEnabled(x=True, y=False)
+        self.disableAutoRange()
+
+    def wheelEvent(self, event: QGraphicsSceneWheelEvent, axis: int | None = None) -> None:
+        """Ask for a shorter or longer window."""
+        del axis
+        event.accept()
+        self.zoomed.emit(0.8 if event.delta() > 0 else 1.25)
+
+    def mouseDragEvent(self, event: QEvent, axis: int | None = None) -> None:
+        """Drag along time and tell that the user looks elsewhere."""
+        super().mouseDragEvent(event, axis=axis)
+        self.panned.emit(float(self.viewRange()[0][1]))
+
+
+class TimeAxis(pg.AxisItem):
+    """Writes seconds as minutes and seconds."""
+
+    def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
+        """Return one text per tick; with decimals only where the ticks need them."""
+        n_decimals = 0 if spacing * scale >= 1 else 1 if spacing * scale >= 0.1 else 2
+        return [format_time(value * scale, n_decimals=n_decimals) for value in values]
+
+    def tickSpacing(self, min_value: float, max_value: float, size: float) -> list[tuple]:
+        """Put ticks on round times, about one per 90 pixels."""
+        wanted_s = (max_value - min_value) * 90 / max(size, 1.0)
+        rounds = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600)
+        return [(next((step for step in rounds if step >= wanted_s), rounds[-1]), 0)]
+
+
+def format_time(time_s: float, *, n_decimals: int = 0) -> str:
+    """Write seconds as ``m:ss`` or ``h:mm:ss``, with decimals when asked."""
+    sign = "−" if time_s < 0 and round(abs(time_s), n_decimals) > 0 else ""
+    total = round(abs(time_s), n_decimals)
+    hours, rest = divmod(total, 3600)
+    minutes, seconds = divmod(rest, 60)
+    width = 2 if n_decimals == 0 else 3 + n_decimals
+    tail = f"{seconds:0{width}.{n_decimals}f}"
+    if hours:
+        return f"{sign}{int(hours)}:{int(minutes):02d}:{tail}"
+    return f"{sign}{int(minutes)}:{tail}"

@@ -1,0 +1,96 @@
+"""Markers on the timeline: a line at their moment and their name on a flag."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import pyqtgraph as pg
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen
+from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
+
+from lanet_live.gui.widgets.lane_item import HIGHEST_Y, LOWEST_Y
+
+
+class TimelineMarker(Protocol):
+    """What is drawn of a marker."""
+
+    @property
+    def time_s(self) -> float:
+        """Its moment, in the source's time."""
+        ...
+
+    @property
+    def caption(self) -> str:
+        """What stands on its flag."""
+        ...
+
+
+class MarkerItem(pg.GraphicsObject):
+    """Draws the markers inside the visible stretch; flags that would overlap are left out."""
+
+    def __init__(self, *, has_flags: bool) -> None:
+        super().__init__()
+        self.setZValue(10)
+        self._has_flags = has_flags
+        self._markers: Sequence[TimelineMarker] = ()
+        self._line = QColor("black")
+        self._ground = QColor("white")
+
+    def show_markers(
+        self, markers: Sequence[TimelineMarker], *, line: QColor, ground: QColor
+    ) -> None:
+        """Draw these."""
+        self._markers = sorted(markers, key=lambda marker: marker.time_s)
+        self._line, self._ground = line, ground
+        self.update()
+
+    def boundingRect(self) -> QRectF:
+        """Cover everything visible."""
+        return self.viewRect() or QRectF()
+
+    def viewRangeChanged(self) -> None:
+        """Follow the visible range."""
+        self.prepareGeometryChange()
+
+    def paint(
+        self,
+        painter: QPainter,
+        _option: QStyleOptionGraphicsItem,
+        _widget: QWidget | None = None,
+    ) -> None:
+        """Draw lines in plot units and flags in pixels."""
+        view = self.viewRect()
+        visible = [m for m in self._markers if view.left() <= m.time_s <= view.right()]
+        if not visible:
+            return
+        pen = QPen(self._line, 1.4)
+        pen.setCosmetic(True)
+        painter.setPen(pen)
+        for marker in visible:
+            painter.drawLine(QPointF(marker.time_s, LOWEST_Y), QPointF(marker.time_s, HIGHEST_Y))
+        if self._has_flags:
+            self._paint_flags(painter, visible)
+
+    def _paint_flags(self, painter: QPainter, visible: Sequence[TimelineMarker]) -> None:
+        to_screen = painter.worldTransform()
+        painter.save()
+        painter.resetTransform()
+        metrics = QFontMetricsF(painter.font())
+        right_px = to_screen.map(QPointF(self.viewRect().right(), HIGHEST_Y)).x()
+        taken_until = -1.0
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        for marker in visible:
+            spot = to_screen.map(QPointF(marker.time_s, HIGHEST_Y))
+            width = metrics.horizontalAdvance(marker.caption) + 10
+            # At the right end the flag hangs on the other side of its line.
+            left = spot.x() if spot.x() + width <= right_px else spot.x() - width
+            flag = QRectF(left, spot.y(), width, metrics.height() + 3)
+            if flag.left() < taken_until:
+                continue
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(self._line)
+            painter.drawRect(flag)
+            painter.setPen(self._ground)
+            painter.drawText(flag, Qt.AlignmentFlag.AlignCenter, marker.caption)
+            taken_until = flag.right() + 2
+        painter.restore()

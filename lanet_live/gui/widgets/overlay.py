@@ -1,0 +1,176 @@
+"""Draws what was measured on top of the very frame it was measured on."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+import pyqtgraph as pg
+from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen
+
+from lanet_live.face.pose import euler_to_rotation
+from lanet_live.gui.readings import FaceReading
+from lanet_live.palette import class_colors, face_color
+from lanet_live.records import F64Array, FaceTrack, FrameResult
+
+_NOSE_TIP: Final = 1  # in MediaPipe's mesh
+_SHADE: Final = QColor(10, 12, 15, 190)
+_CHIP: Final = QColor(14, 17, 21, 215)
+_AXES: Final = (("x", QColor("#ff6b6b")), ("y", QColor("#63d471")), ("z", QColor("#6fb1f0")))
+
+
+@dataclass(frozen=True, slots=True)
+class Overlays:
+    """Which overlays are drawn."""
+
+    has_box: bool = True
+    has_mesh: bool = False
+    has_landmarks: bool = True
+    has_axes: bool = False
+    has_label: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where the picture lies in the view: view = frame * scale + offset, in logical pixels."""
+
+    scale: float
+    offset_x: float
+    offset_y: float
+
+    def to_view(self, points_px: np.ndarray) -> F64Array:
+        """Carry frame pixels (..., 2) into the view."""
+        mapped: F64Array = points_px * self.scale + np.array([self.offset_x, self.offset_y])
+        return mapped
+
+
+def draw_overlays(
+    painter: QPainter,
+    placement: Placement,
+    result: FrameResult,
+    *,
+    readings: Mapping[int, FaceReading],
+    overlays: Overlays,
+) -> None:
+    """Draw the chosen overlays of every face."""
+    for track in result.tracks:
+        reading = readings.get(track.face_id)
+        is_reliable = reading is None or reading.estimate.is_reliable
+        color = QColor(*face_color(track.face_id))
+        if not is_reliable:
+            color.setAlpha(150)
+        if overlays.has_mesh:
+            _draw_mesh(painter, placement, track, color)
+        if overlays.has_landmarks:
+            _draw_landmarks(painter, placement, track, color)
+        if overlays.has_box:
+            _draw_box(painter, placement, track, color, is_reliable=is_reliable)
+        if overlays.has_axes:
+            _draw_axes(painter, placement, track)
+    if overlays.has_label:
+        # Last, so that no other face's mesh runs through a label.
+        for track in result.tracks:
+            if track.face_id in readings:
+                _draw_label(painter, placement, track, readings[track.face_id])
+
+
+def _draw_box(
+    painter: QPainter, placement: Placement, track: FaceTrack, color: QColor, *, is_reliable: bool
+) -> None:
+    rect = _view_box(placement, track)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    style = Qt.PenStyle.SolidLine if is_reliable else Qt.PenStyle.DashLine
+    for pen in (QPen(_SHADE, 3.5), QPen(color, 1.8, style)):
+        painter.setPen(pen)
+        painter.drawRoundedRect(rect, 5, 5)
+
+
+def _draw_landmarks(
+    painter: QPainter, placement: Placement, track: FaceTrack, color: QColor
+) -> None:
+    points = placement.to_view(track.landmarks_px)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+    painter.setPen(QPen(color, 1.6, Qt.PenStyle.SolidLine, Qt.PenCapStyle.SquareCap))
+    painter.drawPoints(pg.functions.arrayToQPolygonF(points[:, 0], points[:, 1]))
+
+
+def _draw_mesh(painter: QPainter, placement: Placement, track: FaceTrack, color: QColor) -> None:
+    points = placement.to_view(track.landmarks_px)[_mesh_edges()]  # (2E, 2)
+    faint = QColor(color)
+    faint.setAlpha(95)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+    painter.setPen(QPen(faint, 0))
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.drawPath(pg.functions.arrayToQPath(points[:, 0], points[:, 1], connect="pairs"))
+
+
+def _draw_axes(painter: QPainter, placement: Placement, track: FaceTrack) -> None:
+    """Draw the head's axes from the tip of the nose: x right, y down, z out of the face."""
+    origin = QPointF(*placement.to_view(track.landmarks_px[_NOSE_TIP]))
+    length = 0.45 * _view_box(placement, track).width()
+    rotation = euler_to_rotation(track.pose_rad)
+    rotation[:, 2] *= -1  # the camera's z runs away from the viewer; the face looks towards it
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    for column, (_, color) in enumerate(_AXES):
+        tip = origin + QPointF(rotation[0, column], rotation[1, column]) * length
+        for pen in (QPen(_SHADE, 4.5), QPen(color, 2.4)):
+            pen.setCapStyle(Qt.PenCapStyle.RoundCap)
+            painter.setPen(pen)
+            painter.drawLine(QLineF(origin, tip))
+
+
+def _draw_label(
+    painter: QPainter, placement: Placement, track: FaceTrack, reading: FaceReading
+) -> None:
+    """Draw name, expression and probability on a dark chip above the box, inside the view."""
+    label, probability = reading.top
+    why = reading.why_unreliable
+    text = f"{reading.name} · {label} {probability:.0%}" + (f" · {why}" if why else "")
+    metrics = QFontMetricsF(_label_font(painter))
+    height = metrics.height() + 6
+    swatch = metrics.ascent() * 0.8
+    box = _view_box(placement, track)
+    view = QRectF(painter.viewport())
+    width = metrics.horizontalAdvance(text) + swatch + 20
+    left = min(max(box.left(), 2.0), max(2.0, view.width() - width - 2))
+    top = box.top() - height - 4
+    if top < 2:
+        top = min(box.bottom() + 4, view.height() - height - 2)
+    chip = QRectF(left, top, width, height)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(_CHIP)
+    painter.drawRoundedRect(chip, 4, 4)
+    labels = reading.estimate.labels
+    painter.setBrush(QColor(*class_colors(labels)[labels.index(label)]))
+    painter.drawRoundedRect(QRectF(left + 7, chip.center().y() - swatch / 2, swatch, swatch), 2, 2)
+    painter.setPen(QColor("#ffffff" if not why else "#c9ced6"))
+    text_rect = chip.adjusted(swatch + 13, 0, -4, 0)
+    painter.drawText(text_rect, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, text)
+
+
+def _label_font(painter: QPainter) -> QFont:
+    font = QFont(painter.font())
+    font.setWeight(QFont.Weight.Medium)
+    painter.setFont(font)
+    return font
+
+
+def _view_box(placement: Placement, track: FaceTrack) -> QRectF:
+    corners = placement.to_view(track.box_xyxy_px.reshape(2, 2))
+    return QRectF(QPointF(*corners[0]), QPointF(*corners[1]))
+
+
+@lru_cache(maxsize=1)
+def _mesh_edges() -> np.ndarray:
+    """Ends of the mesh's edges, (2E,): every edge once, two entries each."""
+    # Here and not above: the first import takes most of a second, and by the time a mesh can be
+    # drawn the worker has done it.
+    from mediapipe.tasks.python.vision import FaceLandmarksConnections
+
+    pairs = FaceLandmarksConnections.FACE_LANDMARKS_TESSELATION
+    edges = {(min(p.start, p.end), max(p.start, p.end)) for p in pairs}
+    return np.array(sorted(edges), dtype=np.intp).ravel()
