@@ -135,10 +135,13 @@ def _add_sources(group: "argparse._ArgumentGroup") -> None:
         "--synthetic", action="store_true", help="a moving test picture without a face"
     )
     group.add_argument(
-        "--duration",
-        type=_positive,
-        metavar="SECONDS",
-        help="stop after this much of the source's time",
+        "--start", type=_time, metavar="SECONDS", help="from this time of the source on"
+    )
+    group.add_argument(
+        "--duration", type=_positive, metavar="SECONDS", help="only this much of the source's time"
+    )
+    group.add_argument(
+        "--every", type=_count, metavar="N", help="only every N-th frame (default: 1, all)"
     )
 
 
@@ -232,8 +235,8 @@ def _sources(namespace: argparse.Namespace) -> tuple[SourceConfig, ...]:
 
 def _export(namespace: argparse.Namespace) -> ExportConfig | None:
     if namespace.export is None:
-        for name in ("out", "columns", "duration", "overwrite"):
-            if getattr(namespace, name):
+        for name in ("out", "columns", "start", "duration", "every", "overwrite"):
+            if getattr(namespace, name) not in (None, False):
                 raise ConfigError(f"--{name} works together with --export only.")
         return None
     return ExportConfig(
@@ -241,7 +244,9 @@ def _export(namespace: argparse.Namespace) -> ExportConfig | None:
         out_dir=namespace.out or Path(),
         overwrite=namespace.overwrite,
         columns=namespace.columns or "basic",
-        duration_s=namespace.duration,
+        start_s=namespace.start,
+        end_s=None if namespace.duration is None else (namespace.start or 0) + namespace.duration,
+        every_n=namespace.every or 1,
     )
 
 
@@ -267,6 +272,7 @@ def _number(check: Callable[[float], bool], meaning: str) -> Callable[[str], flo
     return parse
 
 
+_time = _number(lambda value: True, "a time in seconds")
 _positive = _number(lambda value: value > 0, "a number above 0")
 _share = _number(lambda value: 0 <= value <= 1, "a number from 0 to 1")
 

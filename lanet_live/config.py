@@ -95,14 +95,18 @@ class ExportConfig:
         out_dir: Folder of the files.
         overwrite: Replace files that are there.
         columns: One of `COLUMN_SETS`.
-        duration_s: Stop after this much of the source's time; None goes to its end.
+        start_s: From this time of the source on; None begins at its beginning.
+        end_s: Up to this time of the source; None goes to its end.
+        every_n: 1 analyses every frame, 5 the first and every fifth after it.
     """
 
     formats: tuple[str, ...]
     out_dir: Path = Path()
     overwrite: bool = False
     columns: str = "basic"
-    duration_s: float | None = None
+    start_s: float | None = None
+    end_s: float | None = None
+    every_n: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import Final
 from engines.onnx_file import ModelFile
 from lanet_live import __version__
 from lanet_live.capture.base import SourceFacts
+from lanet_live.capture.selected import FrameSelection
 from lanet_live.config import ExportConfig, LiveConfig
 from lanet_live.errors import LanetLiveError
 from lanet_live.export_plan import ExportJob, check_outputs
@@ -100,7 +101,7 @@ class _Run:
     def execute(self, should_stop: ShouldStop | None, on_progress: OnProgress | None) -> RunSummary:
         try:
             summary = run_overlapped(
-                build_source_factory(self._job.source, duration_s=self._export.duration_s),
+                build_source_factory(self._job.source, selection=self._selection()),
                 self._open_pipeline,
                 self._sinks(),
                 should_stop=should_stop,
@@ -155,6 +156,11 @@ class _Run:
         # Last, so that it counts what all others have taken.
         return [*sinks, self._metadata]
 
+    def _selection(self) -> FrameSelection | None:
+        export = self._export
+        selection = FrameSelection(export.start_s, export.end_s, export.every_n)
+        return None if selection == FrameSelection() else selection
+
     def _draw_plot(self, summary: RunSummary) -> None:
         if self._plot is not None:
             self._plot.text = replace(self._plot.text, note=summary.partial_reason or "")
@@ -175,6 +181,11 @@ class _Run:
             source=self._job.source.title,
             command=self._config.command,
             files={name: path.name for name, path in self._job.outputs.items()},
+            part={
+                "start_s": self._export.start_s,
+                "end_s": self._export.end_s,
+                "every_n": self._export.every_n,
+            },
             columns=self._export.columns,
             model_file=self._model.path.name,
             max_faces=self._config.max_faces,

@@ -9,7 +9,7 @@ from pathlib import Path
 from engines.onnx_file import ModelFile, read_model_file
 from engines.registry import open_engine
 from lanet_live.capture.base import FrameSource, SourceFactory, SourceFacts
-from lanet_live.capture.limited import LimitedSource
+from lanet_live.capture.selected import FrameSelection, SelectedSource
 from lanet_live.config import DEFAULT_MODEL, EngineConfig, LiveConfig, SourceConfig
 from lanet_live.errors import ConfigError
 from lanet_live.face.template import TEMPLATE_ID
@@ -43,17 +43,19 @@ def load_model(config: EngineConfig) -> ModelFile:
     return model
 
 
-def build_source_factory(source: SourceConfig, *, duration_s: float | None = None) -> SourceFactory:
+def build_source_factory(
+    source: SourceConfig, *, selection: FrameSelection | None = None
+) -> SourceFactory:
     """Return what opens the source in the thread that reads it.
 
     Args:
         source: Which one.
-        duration_s: End the source after this much of its own time; None goes to its end.
+        selection: Which part of it; None takes every frame.
     """
 
     def create() -> FrameSource:
         created = _create_source(source)
-        return created if duration_s is None else LimitedSource(created, duration_s)
+        return created if selection is None else SelectedSource(created, selection)
 
     return create
 

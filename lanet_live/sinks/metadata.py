@@ -34,6 +34,7 @@ class RunSettings:
         source: The source as the user named it.
         command: The command line as typed.
         files: Names of the files this run writes, by format.
+        part: Which part of the source is analysed: start_s, end_s, every_n.
         columns: "basic" or "full".
         model_file: Name of the model file.
         max_faces: Faces looked for in a frame.
@@ -44,6 +45,7 @@ class RunSettings:
     source: str
     command: str
     files: dict[str, str]
+    part: dict[str, float | None]
     columns: str
     model_file: str
     max_faces: int
@@ -105,6 +107,7 @@ class MetadataFile:
             "elapsed_s": None,
             "command": self._settings.command,
             "files": self._settings.files,
+            "part": self._settings.part,
             "columns": self._settings.columns,
             "frames": None,
             "warnings": [],
