@@ -131,8 +131,14 @@ class FitConfig:
             ) from error
 
     def method_settings(self) -> Any:
-        """Return the method's hyper-parameters, its defaults with `settings` on top."""
-        return method_class(self.method).Settings(**self.settings)
+        """Return the method's hyper-parameters, its defaults with `settings` on top.
+
+        A method that draws random numbers of its own draws them from the run's seed.
+        """
+        kind = method_class(self.method).Settings
+        has_seed = any(f.name == "seed" for f in dataclasses.fields(kind))
+        own: dict[str, Setting] = {"seed": self.seed} if has_seed else {}
+        return kind(**(own | self.settings))
 
 
 def check_resumable(saved: FitConfig, given: FitConfig) -> None:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from tests.training_fakes import tiny_config
 from trainer.backbones import Backbone
 from trainer.errors import ConfigError
 from trainer.methods.base import Batch, Progress
@@ -144,3 +145,8 @@ def test_uncertainty_survives_reduced_precision(
     assert mixing_weights(torch.randn(3, 4).bfloat16(), Tensor([1, 2, 0]).long()).dtype == (
         torch.float32
     )
+
+
+def test_pairing_takes_the_seed_of_the_run_unless_told_otherwise() -> None:
+    assert tiny_config(method="rul", seed=5).method_settings().seed == 5
+    assert tiny_config(method="rul", seed=5, settings={"seed": 2}).method_settings().seed == 2
