@@ -177,7 +177,15 @@ class LaneItem(pg.GraphicsObject):
                 span.time_s, values[:, k].astype(float), connect=connect, pen=_cosmetic(color, 1.6)
             )
 
-    def _add_area(self, span: "_Span", top: np.ndarray, base: float, color: QColor) -> None:
+    def _add_area(
+        self,
+        span: "_Span",
+        top: np.ndarray,
+        base: float,
+        color: QColor,
+        *,
+        has_edge: bool = True,
+    ) -> None:
         """Add the area between a curve and its base; it closes down to the base at each gap."""
         time_s, top = span.time_s, top.astype(float)
         after = np.flatnonzero(~span.is_joined) + 1
