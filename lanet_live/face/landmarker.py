@@ -7,7 +7,7 @@ costs most of a second, and the command line's help must not wait for it.
 import ctypes
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import cv2
 import numpy as np
@@ -107,10 +107,13 @@ class FaceDetection:
 
     Attributes:
         box_xyxy_px: Brow to chin, square, (4,) float32, pixels of the picture given.
+        keypoints_px: Right eye, left eye, nose tip, mouth, right ear, left ear of the person,
+            (6, 2) float32.
         score: The detector's own confidence, 0 to 1.
     """
 
     box_xyxy_px: F32Array
+    keypoints_px: F32Array
     score: float
 
 
@@ -205,6 +208,9 @@ class FaceDetector:
     The landmarker keeps these scores to itself. Opened, used and closed in one thread.
     """
 
+    # Once per process, mostly on the first picture, it warns that it copies its input.
+    _has_warned: ClassVar[bool] = False
+
     def __init__(self, *, min_confidence: float = 0.5) -> None:
         from mediapipe.tasks.python.vision import face_detector
 
@@ -213,8 +219,7 @@ class FaceDetector:
             min_detection_confidence=min_confidence,
         )
         self._task = _create(face_detector.FaceDetector, options)
-        with capture_native_stderr():  # It warns once, on its first picture, of a copy it makes.
-            self.detect(np.zeros((128, 128, 3), dtype=np.uint8))
+        self.detect(np.zeros((128, 128, 3), dtype=np.uint8))  # Fails here, if it fails at all.
 
     def detect(self, image_bgr: U8Array) -> tuple[FaceDetection, ...]:
         """Find faces wider than about a tenth of the picture.
@@ -224,11 +229,18 @@ class FaceDetector:
         """
         if self._task is None:
             raise ValueError("the detector is closed")
+        image = _to_mediapipe(image_bgr)
         try:
-            result = self._task.detect(_to_mediapipe(image_bgr))
+            if FaceDetector._has_warned:
+                result = self._task.detect(image)
+            else:
+                with capture_native_stderr() as lines:
+                    result = self._task.detect(image)
+                FaceDetector._has_warned = bool(lines)
         except (RuntimeError, ValueError) as exc:
             raise FaceModelError(f"MediaPipe failed on a frame: {exc}") from exc
-        return tuple(_read_detection(detection) for detection in result.detections)
+        size_wh = np.array([image_bgr.shape[1], image_bgr.shape[0]], dtype=np.float32)
+        return tuple(_read_detection(detection, size_wh) for detection in result.detections)
 
     def close(self) -> None:
         """Free the detector. May be called twice."""
@@ -282,10 +294,12 @@ def _structs_as_array(pointer: Any, count: int, fields: tuple[str, ...]) -> F32A
     return np.stack([records[name] for name in fields], axis=1)  # (count, len(fields)), a copy
 
 
-def _read_detection(detection: Any) -> FaceDetection:
+def _read_detection(detection: Any, size_wh: F32Array) -> FaceDetection:
     box = detection.bounding_box
     x, y = float(box.origin_x), float(box.origin_y)
     return FaceDetection(
         box_xyxy_px=np.array([x, y, x + box.width, y + box.height], dtype=np.float32),
+        keypoints_px=np.array([(k.x, k.y) for k in detection.keypoints], dtype=np.float32)
+        * size_wh,
         score=float(detection.categories[0].score),
     )

@@ -1,15 +1,18 @@
 """Head pose in OpenFace's convention.
 
 Rotations about the axes of a camera that looks along +z with x to the right and y down
-(right-handed), R = Rx @ Ry @ Rz in radians, zero for a face looking straight into the camera.
+(right-handed), R = Rx @ Ry @ Rz in radians, zero for a face looking straight out of the picture.
 Positive Rx: the face looks down. Positive Ry: it turns to the left of the picture (the person's
 right). Positive Rz: it leans clockwise as seen on the screen.
 """
 
+from math import radians, tan
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+from lanet_live.face.search import View
 
 F32Array = NDArray[np.float32]
 F64Array = NDArray[np.float64]
@@ -17,16 +20,34 @@ F64Array = NDArray[np.float64]
 # MediaPipe: x right, y up, z towards the viewer; half a turn about x leads to OpenFace's axes, for
 # the head's own axes and for the camera's alike.
 _MEDIAPIPE_TO_OPENFACE: Final = np.diag([1.0, -1.0, -1.0])
+# MediaPipe's geometry stage assumes a camera of this vertical angle, centred on what it is given.
+_VERTICAL_ANGLE_RAD: Final = radians(63.0)
 
 
-def head_rotation(head_transform: F32Array | F64Array) -> F64Array:
-    """Return the rotation in MediaPipe's head transform, in OpenFace's axes, (3, 3)."""
-    linear = head_transform[:3, :3].astype(np.float64)
-    # The transform carries a uniform scale; the nearest rotation drops it.
-    left, _, right = np.linalg.svd(linear)
-    nearest = left @ np.diag([1.0, 1.0, np.sign(np.linalg.det(left @ right))]) @ right
-    rotation: F64Array = _MEDIAPIPE_TO_OPENFACE @ nearest @ _MEDIAPIPE_TO_OPENFACE
-    return rotation
+def head_pose(
+    head_transform: F32Array | F64Array, *, view: View, frame_size_wh: tuple[int, int]
+) -> F32Array:
+    """Return the head's rotation as the camera of the whole frame sees it.
+
+    MediaPipe takes the part of the frame it is shown for a whole picture. A face beside that part's
+    centre is thought to be seen at an angle; here that angle is replaced by the one under which the
+    camera of the frame, of the same vertical angle, sees it. For the whole frame nothing changes.
+
+    Args:
+        head_transform: MediaPipe's facial transformation matrix, (4, 4).
+        view: The part of the frame MediaPipe was given.
+        frame_size_wh: Of the frame.
+
+    Returns:
+        Rx, Ry, Rz in radians, (3,) float32.
+    """
+    rotation = _rotation_of(head_transform)
+    ray_in_view = _MEDIAPIPE_TO_OPENFACE @ head_transform[:3, 3].astype(np.float64)
+    in_view_px = ray_in_view[:2] / ray_in_view[2] * _focal_px(view.height)
+    view_centre = np.array([view.x + view.width / 2, view.y + view.height / 2])
+    in_frame_px = in_view_px + view_centre - np.array(frame_size_wh) / 2
+    ray_in_frame = np.array([*in_frame_px, _focal_px(frame_size_wh[1])])
+    return rotation_to_euler(_turn_to(ray_in_frame) @ _turn_to(ray_in_view).T @ rotation)
 
 
 def rotation_to_euler(rotation: F64Array) -> F32Array:
@@ -45,3 +66,27 @@ def euler_to_rotation(pose_rad: F32Array | F64Array) -> F64Array:
     about_z = np.array([[cz, -sz, 0], [sz, cz, 0], [0, 0, 1]])
     rotation: F64Array = about_x @ about_y @ about_z
     return rotation
+
+
+def _rotation_of(head_transform: F32Array | F64Array) -> F64Array:
+    """Return the rotation in MediaPipe's transform, without its scale, in OpenFace's axes."""
+    left, _, right = np.linalg.svd(head_transform[:3, :3].astype(np.float64))
+    rotation: F64Array = _MEDIAPIPE_TO_OPENFACE @ (left @ right) @ _MEDIAPIPE_TO_OPENFACE
+    return rotation
+
+
+def _focal_px(height_px: int) -> float:
+    return height_px / 2 / tan(_VERTICAL_ANGLE_RAD / 2)
+
+
+def _turn_to(ray: F64Array) -> F64Array:
+    """Return the smallest rotation that carries the viewing axis (0, 0, 1) onto a ray, (3, 3)."""
+    x, y, z = ray / np.linalg.norm(ray)
+    # Rodrigues' formula for the axis (0, 0, 1) x ray.
+    return np.array(
+        [
+            [1 - x * x / (1 + z), -x * y / (1 + z), x],
+            [-x * y / (1 + z), 1 - y * y / (1 + z), y],
+            [-x, -y, z],
+        ]
+    )

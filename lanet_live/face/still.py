@@ -6,15 +6,17 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lanet_live.face.landmarker import FaceDetector, FaceLandmarker, FaceMesh, RunningMode
-from lanet_live.face.matching import box_iou, landmark_box
-from lanet_live.face.pose import head_rotation, rotation_to_euler
+from lanet_live.face.agreement import NO_AGREEMENT, keypoint_disagreement
+from lanet_live.face.landmarker import FaceDetector, FaceLandmarker, RunningMode
+from lanet_live.face.matching import landmark_box
+from lanet_live.face.pose import head_pose
 from lanet_live.face.search import (
     Candidate,
     coarse_views,
     fine_views,
     is_same_face,
-    look,
+    look_closer,
+    search,
     square_view_around,
 )
 
@@ -36,7 +38,8 @@ class FoundFace:
     """One face in one picture.
 
     Attributes:
-        score: Confidence of the face detector, 0 to 1.
+        score: Confidence of the landmarks, 0 to 1: the detector's score of a closer look, lowered
+            as its key points and the landmarks disagree; 0 when it no longer sees the face there.
         landmarks_px: (478, 2) float32, continuous pixels of the picture.
         blendshapes: (52,) float32 in the order of `lanet_live.face.landmarker.BLENDSHAPE_NAMES`.
         pose_rad: (3,) float32: Rx, Ry, Rz as in `lanet_live.face.pose`.
@@ -78,7 +81,7 @@ class StillFaceFinder:
             image_bgr: (H, W, 3) uint8.
 
         Returns:
-            The faces, best score first.
+            The faces, the detector's surest first.
 
         Raises:
             FaceModelError: MediaPipe failed.
@@ -86,7 +89,7 @@ class StillFaceFinder:
         size_wh = (image_bgr.shape[1], image_bgr.shape[0])
         views = (*coarse_views(size_wh), *fine_views(size_wh))
         faces: list[FoundFace] = []
-        for candidate in look(self._detector, image_bgr, views):
+        for candidate in search(self._detector, image_bgr, views):
             face = self._measure(image_bgr, candidate)
             if face is not None and not any(_is_same(face, other) for other in faces):
                 faces.append(face)
@@ -100,24 +103,22 @@ class StillFaceFinder:
         self._landmarker.close()
 
     def _measure(self, image_bgr: U8Array, candidate: Candidate) -> FoundFace | None:
+        """Put a mesh on a candidate; None when no mesh agrees with it."""
         size_wh = (image_bgr.shape[1], image_bgr.shape[0])
         view = square_view_around(candidate.box_xyxy_px, size_wh, zoom_out=_LANDMARK_ZOOM_OUT)
         meshes = self._landmarker.find(view.cut(image_bgr))
-        mesh = _best_fit(meshes, candidate.box_xyxy_px - np.tile(view.offset_px, 2))
-        if mesh is None:
+        keypoints = candidate.keypoints_px - view.offset_px
+        errors = [keypoint_disagreement(keypoints, mesh.landmarks_px) for mesh in meshes]
+        if not errors or min(errors) >= NO_AGREEMENT:
             return None
+        mesh = meshes[int(np.argmin(errors))]
+        landmarks = mesh.landmarks_px + view.offset_px
         return FoundFace(
-            score=candidate.score,
-            landmarks_px=mesh.landmarks_px + view.offset_px,
+            score=look_closer(self._detector, image_bgr, landmarks),
+            landmarks_px=landmarks,
             blendshapes=mesh.blendshapes,
-            pose_rad=rotation_to_euler(head_rotation(mesh.head_transform)),
+            pose_rad=head_pose(mesh.head_transform, view=view, frame_size_wh=size_wh),
         )
-
-
-def _best_fit(meshes: tuple[FaceMesh, ...], box_xyxy: F32Array) -> FaceMesh | None:
-    """Return the mesh that lies on the candidate, if any does."""
-    fitting = [m for m in meshes if is_same_face(landmark_box(m.landmarks_px), box_xyxy)]
-    return max(fitting, key=lambda m: box_iou(landmark_box(m.landmarks_px), box_xyxy), default=None)
 
 
 def _is_same(a: FoundFace, b: FoundFace) -> bool:

@@ -1,0 +1,240 @@
+"""Who is who from frame to frame. Plain arrays; knows no MediaPipe.
+
+A face keeps its number while its pixels change gradually. When they change at once, or when a face
+was gone for a moment, the faces at hand are assigned to the people missed (Hungarian method),
+within gates on looks, place and size. Who fits nobody gets a new number; none is given twice.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lanet_live.face.appearance import chip_similarity
+from lanet_live.face.search import is_same_face
+
+F32Array = NDArray[np.float32]
+F64Array = NDArray[np.float64]
+
+# A face that was gone for at most this long is taken for the same on fair likeness; up to the
+# second limit on strong likeness; after that it is somebody new.
+SHORT_GAP_S: Final = 0.5
+_LONG_GAP_S: Final = 2.0
+# Least correlation of the chips (see `lanet_live.face.appearance`): from one frame to the next
+# while the face was followed; after a short gap; across a cut or after a long gap.
+_CONTINUOUS_SIMILARITY: Final = 0.4
+_FAIR_SIMILARITY: Final = 0.6
+_STRONG_SIMILARITY: Final = 0.75
+# Where somebody has just vanished or changed, only a face as clear as this is taken for somebody
+# new: half a face beside a hand looks like nobody known.
+_CLEAR_CONFIDENCE: Final = 0.8
+_BEST_VIEW_SLACK: Final = 0.03
+# How far a face may have gone, in face widths: at once (a shaken camera) and per second of absence.
+_JUMP_WIDTHS: Final = 0.75
+_SPEED_WIDTHS_PER_S: Final = 3.0
+# How much its size may have changed, either way.
+_MAX_SCALE_CHANGE: Final = 1.6
+_FORBIDDEN_COST: Final = 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """One face seen in one frame.
+
+    Attributes:
+        box_xyxy_px: Bounding box of the landmarks, (4,) float32.
+        chip: `lanet_live.face.appearance.face_chip`.
+        followed_id: The number of the face that was followed to here; None for a newcomer.
+        confidence: Of the landmarks in this very frame, 0 to 1; None when it was not looked at.
+    """
+
+    box_xyxy_px: F32Array
+    chip: F32Array | None
+    followed_id: int | None
+    confidence: float | None = None
+
+
+@dataclass(slots=True)
+class _Person:
+    box_xyxy_px: F32Array
+    chip: F32Array | None
+    best_chip: F32Array | None
+    best_confidence: float
+    last_seen_s: float
+    has_cut_since: bool = False
+
+
+class IdentityBook:
+    """Gives each sighting its face number."""
+
+    def __init__(self) -> None:
+        self._people: dict[int, _Person] = {}
+        self._next_id = 0
+        self._last_frame_s = float("-inf")
+
+    def identify(
+        self, sightings: Sequence[Sighting], now_s: float, *, is_cut: bool
+    ) -> list[int | None]:
+        """Return the face number of each sighting of one frame, all different.
+
+        None stands for what is left of somebody who has just vanished or changed, too unclear to
+        be told apart.
+
+        Args:
+            sightings: The faces of this frame, no face twice.
+            now_s: Source time; never goes backwards.
+            is_cut: The frame starts a new shot.
+        """
+        self._forget(now_s)
+        for person in self._people.values():
+            person.has_cut_since |= is_cut
+        ids = self._continued(sightings, now_s, is_cut)
+        open_places = [i for i, face_id in enumerate(ids) if face_id is None]
+        missing = [face_id for face_id in self._people if face_id not in ids]
+        for place, missed_id in self._assigned(sightings, open_places, missing, now_s).items():
+            ids[place] = missed_id
+        taken = set(ids)
+        for place, sighting in enumerate(sightings):
+            if ids[place] is None and not self._is_remnant(sighting, now_s, taken):
+                ids[place] = self._new_id()
+        for face_id, sighting in zip(ids, sightings, strict=True):
+            if face_id is not None:
+                self._remember(face_id, sighting, now_s)
+        self._last_frame_s = now_s
+        return ids
+
+    def is_continued(self, sighting: Sighting, now_s: float, *, is_cut: bool) -> bool:
+        """Tell whether a face that was followed is where it was and still looks the same."""
+        person = None if sighting.followed_id is None else self._people.get(sighting.followed_id)
+        return (
+            person is not None
+            and _looks_alike(person, sighting, has_cut=is_cut or person.has_cut_since)
+            and _is_within_reach(person, sighting, now_s)
+        )
+
+    def _continued(
+        self, sightings: Sequence[Sighting], now_s: float, is_cut: bool
+    ) -> list[int | None]:
+        ids: list[int | None] = []
+        for sighting in sightings:
+            is_continued = self.is_continued(sighting, now_s, is_cut=is_cut)
+            is_free = sighting.followed_id not in ids
+            ids.append(sighting.followed_id if is_continued and is_free else None)
+        return ids
+
+    def _assigned(
+        self,
+        sightings: Sequence[Sighting],
+        places: list[int],
+        missing: list[int],
+        now_s: float,
+    ) -> dict[int, int]:
+        """Assign the open places to people missed; returns place -> number for the pairs found."""
+        if not places or not missing:
+            return {}
+        from scipy.optimize import linear_sum_assignment
+
+        cost: F64Array = np.array(
+            [[_cost(self._people[p], sightings[i], now_s) for p in missing] for i in places]
+        )
+        rows, columns = linear_sum_assignment(cost)
+        return {
+            places[row]: missing[column]
+            for row, column in zip(rows, columns, strict=True)
+            if cost[row, column] < _FORBIDDEN_COST
+        }
+
+    def _is_remnant(self, sighting: Sighting, now_s: float, taken: set[int | None]) -> bool:
+        """Tell whether an unclear face is where somebody was a moment ago, in the same shot."""
+        if (sighting.confidence or 0.0) >= _CLEAR_CONFIDENCE:
+            return False
+        return any(
+            face_id not in taken
+            and not person.has_cut_since
+            and now_s - person.last_seen_s <= SHORT_GAP_S
+            and is_same_face(person.box_xyxy_px, sighting.box_xyxy_px)
+            for face_id, person in self._people.items()
+        )
+
+    def _remember(self, face_id: int, sighting: Sighting, now_s: float) -> None:
+        known = self._people.get(face_id)
+        person = _Person(
+            box_xyxy_px=sighting.box_xyxy_px,
+            chip=sighting.chip,
+            best_chip=sighting.chip,
+            best_confidence=sighting.confidence or 0.0,
+            last_seen_s=now_s,
+        )
+        if known is not None:
+            # The best view so far stays until one comes that is nearly as good.
+            is_as_good = person.best_confidence >= known.best_confidence - _BEST_VIEW_SLACK
+            if sighting.confidence is None or not is_as_good:
+                person.best_chip = known.best_chip
+                person.best_confidence = known.best_confidence
+        self._people[face_id] = person
+
+    def _forget(self, now_s: float) -> None:
+        self._people = {
+            face_id: person
+            for face_id, person in self._people.items()
+            # The frame before always counts, however slow the source is.
+            if now_s - person.last_seen_s <= _LONG_GAP_S or person.last_seen_s >= self._last_frame_s
+        }
+
+    def _new_id(self) -> int:
+        face_id, self._next_id = self._next_id, self._next_id + 1
+        return face_id
+
+
+def _similarity(person: _Person, sighting: Sighting) -> float | None:
+    """Return the likeness to the person as last seen or as best seen; None if it cannot be told."""
+    known = [
+        similarity
+        for chip in (person.chip, person.best_chip)
+        if (similarity := chip_similarity(chip, sighting.chip)) is not None
+    ]
+    return max(known, default=None)
+
+
+def _looks_alike(person: _Person, sighting: Sighting, *, has_cut: bool) -> bool:
+    similarity = _similarity(person, sighting)
+    if similarity is None:  # Too dark or flat to tell; a cut leaves no other ground to go by.
+        return not has_cut
+    least = _STRONG_SIMILARITY if has_cut else _CONTINUOUS_SIMILARITY
+    return similarity >= least
+
+
+def _is_within_reach(person: _Person, sighting: Sighting, now_s: float) -> bool:
+    distance, scale_change = _displacement(person.box_xyxy_px, sighting.box_xyxy_px)
+    reach = _JUMP_WIDTHS + _SPEED_WIDTHS_PER_S * (now_s - person.last_seen_s)
+    return distance <= reach and scale_change <= _MAX_SCALE_CHANGE
+
+
+def _cost(person: _Person, sighting: Sighting, now_s: float) -> float:
+    """Return how badly a sighting fits a person missed: unlikeness plus distance."""
+    if not _is_within_reach(person, sighting, now_s):
+        return _FORBIDDEN_COST
+    distance, scale_change = _displacement(person.box_xyxy_px, sighting.box_xyxy_px)
+    is_recent = now_s - person.last_seen_s <= SHORT_GAP_S and not person.has_cut_since
+    similarity = _similarity(person, sighting)
+    if similarity is None:
+        if not (is_recent and is_same_face(person.box_xyxy_px, sighting.box_xyxy_px)):
+            return _FORBIDDEN_COST
+        similarity = 0.0
+    elif similarity < (_FAIR_SIMILARITY if is_recent else _STRONG_SIMILARITY):
+        return _FORBIDDEN_COST
+    return (1.0 - similarity) + 0.5 * distance + float(np.log(scale_change))
+
+
+def _displacement(a_xyxy: F32Array, b_xyxy: F32Array) -> tuple[float, float]:
+    """Return the distance of two boxes' centres in widths and their ratio of size, at least 1."""
+    size_a, size_b = _size(a_xyxy), _size(b_xyxy)
+    offset = (a_xyxy[:2] + a_xyxy[2:] - b_xyxy[:2] - b_xyxy[2:]) / 2
+    distance = float(np.linalg.norm(offset)) / max(size_a, size_b)
+    return distance, max(size_a, size_b) / min(size_a, size_b)
+
+
+def _size(box_xyxy: F32Array) -> float:
+    return max(1.0, float((box_xyxy[2:] - box_xyxy[:2]).max()))
