@@ -58,11 +58,10 @@ def _of_bmp(data: bytes) -> tuple[int, int]:
 def _of_webp(data: bytes) -> tuple[int, int] | None:
     kind = data[12:16]
     if kind == b"VP8X":
-        sides = (data[24:27], data[27:30])
-        width, height = (int.from_bytes(side, "little") + 1 for side in sides)
-        return width, height
+        low_w, high_w, low_h, high_h = struct.unpack_from("<HBHB", data, 24)
+        return (high_w << 16 | low_w) + 1, (high_h << 16 | low_h) + 1
     if kind == b"VP8L":
-        bits = int.from_bytes(data[21:25], "little")
+        (bits,) = struct.unpack_from("<I", data, 21)
         return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
     if kind == b"VP8 ":
         width, height = _unpack("<HH", data, 26)
