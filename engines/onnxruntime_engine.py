@@ -4,20 +4,24 @@ The engine takes the uint8 crops into the graph (`engines.onnx_folding`). `open_
 the file as it is behind `engines.preprocessing`: what every other engine is compared with.
 """
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any, Final
 
 import onnxruntime
 
+from engines.artefact import Artefact, require_files
 from engines.base import EngineInfo, F32Array, U8Array
 from engines.batching import infer_in_chunks, warm_up
 from engines.errors import BackendUnavailable, EngineError, ModelFileError
-from engines.onnx_file import INPUT_NAME, OUTPUT_NAME, ModelFile
+from engines.onnx_file import INPUT_NAME, OUTPUT_NAME, ModelFile, read_model_file
 from engines.onnx_folding import FOLDED_INPUT_NAME, fold_preprocessing
 from engines.options import OpenOptions
 from engines.preprocessing import preprocess
 from engines.spec import ModelSpec
 
 BACKEND: Final = "onnxruntime"
+MODEL_NAME: Final = "model.onnx"
 _PROVIDERS: Final = {
     "CPU": "CPUExecutionProvider",
     "COREML": "CoreMLExecutionProvider",
@@ -93,7 +97,7 @@ class OnnxRuntimeEngine:
 
 def probe() -> tuple[str, tuple[str, ...]]:
     """Return the runtime's version and the devices its build offers."""
-    return str(onnxruntime.__version__), tuple(_devices())
+    return version(), tuple(_devices())
 
 
 def open_model(model: ModelFile, options: OpenOptions) -> OnnxRuntimeEngine:
@@ -117,6 +121,20 @@ def open_model(model: ModelFile, options: OpenOptions) -> OnnxRuntimeEngine:
     return _open(model, source, device, options)
 
 
+def open_artefact(folder: Path, artefact: Artefact, options: OpenOptions) -> OnnxRuntimeEngine:
+    """Open a packed model (`engines.build_onnxruntime`), checked again like any ONNX file.
+
+    Raises:
+        ArtefactError: The file is missing.
+        ModelFileError: ONNX Runtime cannot read the model.
+        BackendUnavailable: The build has no such device.
+        EngineError: The warm-up failed.
+    """
+    require_files(folder, artefact, [MODEL_NAME])
+    options = replace(options, max_batch=min(options.max_batch, artefact.max_batch))
+    return open_model(read_model_file(folder / MODEL_NAME), options)
+
+
 def open_reference(model: ModelFile, *, threads: int | None = None) -> OnnxRuntimeEngine:
     """Open the model unchanged, on the CPU, behind `engines.preprocessing`.
 
@@ -129,7 +147,7 @@ def open_reference(model: ModelFile, *, threads: int | None = None) -> OnnxRunti
 
 def _open(model: ModelFile, source: bytes, device: str, options: OpenOptions) -> OnnxRuntimeEngine:
     session = _open_session(model, source, device, options)
-    info = EngineInfo(BACKEND, device, "fp32", str(onnxruntime.__version__), model.sha256)
+    info = EngineInfo(BACKEND, device, "fp32", version(), model.sha256)
     engine = OnnxRuntimeEngine(session, model.spec, info, max_batch=options.max_batch)
     warm_up(engine)
     return engine
@@ -160,6 +178,11 @@ def _open_session(
             f"ONNX Runtime could not start on {device}; see its message above, or use the CPU."
         )
     return session
+
+
+def version() -> str:
+    """Return ONNX Runtime's version."""
+    return str(onnxruntime.__version__)
 
 
 def _devices() -> list[str]:

@@ -4,23 +4,29 @@ The arithmetic of `engines.preprocessing` is folded into the graph, so that the 
 uint8 crops themselves.
 """
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 import openvino as ov
 from openvino import opset13 as ops
 
+from engines.artefact import Artefact, require_files
 from engines.base import EngineInfo, F32Array, U8Array
 from engines.batching import infer_in_chunks, warm_up
-from engines.errors import BackendUnavailable, EngineError, ModelFileError
+from engines.errors import ArtefactError, BackendUnavailable, EngineError, ModelFileError
 from engines.onnx_file import ModelFile
+from engines.onnx_folding import FOLDED_INPUT_NAME
 from engines.options import OpenOptions
 from engines.preprocessing import LUMA_BGR
 from engines.spec import ModelSpec
 
 BACKEND: Final = "openvino"
+MODEL_NAMES: Final = ("model.xml", "model.bin")
+# Types that OpenVINO converts an fp32 model to when it compiles it.
 _HINTS: Final = {"fp32": "f32", "fp16": "f16", "bf16": "bf16"}
-_CAPABILITIES: Final = {"fp32": "FP32", "fp16": "FP16", "bf16": "BF16"}
+_CAPABILITIES: Final = {"fp32": "FP32", "fp16": "FP16", "bf16": "BF16", "int8": "INT8"}
 
 
 class _Request:
@@ -116,7 +122,7 @@ def probe() -> tuple[str, tuple[str, ...]]:
     devices = tuple(_describe_device(core, device) for device in core.available_devices)
     if not devices:
         raise BackendUnavailable("OpenVINO finds no device; install its drivers again.")
-    return _version(), devices
+    return version(), devices
 
 
 def open_model(model: ModelFile, options: OpenOptions) -> OpenVinoEngine:
@@ -127,19 +133,57 @@ def open_model(model: ModelFile, options: OpenOptions) -> OpenVinoEngine:
         BackendUnavailable: The device is absent or cannot compute in the precision.
         EngineError: Compiling or the warm-up failed.
     """
-    core = ov.Core()
-    device = options.device or "CPU"
     precision = options.precision or "fp32"
-    _check_device(core, device, precision)
+    if precision not in _HINTS:
+        raise BackendUnavailable(
+            f"OpenVINO does not make {precision} out of an ONNX file on opening; "
+            f"build it first: lanet-train build --target openvino --precision {precision}."
+        )
+    core = ov.Core()
     network = fold_preprocessing(read_network(core, model), model.spec, options.max_batch)
+    return _open(core, network, model.spec, model.sha256, precision, options)
+
+
+def open_artefact(folder: Path, artefact: Artefact, options: OpenOptions) -> OpenVinoEngine:
+    """Compile a converted model (`engines.build_openvino`) and warm it up.
+
+    Raises:
+        ArtefactError: A file is missing, or OpenVINO cannot read the model.
+        BackendUnavailable: The device is absent or cannot compute in the precision.
+        EngineError: Compiling or the warm-up failed.
+    """
+    require_files(folder, artefact, MODEL_NAMES)
+    core = ov.Core()
+    try:
+        network = core.read_model(folder / MODEL_NAMES[0])
+    except RuntimeError as error:
+        raise ArtefactError(
+            f"OpenVINO cannot read the built engine {folder} ({_first_line(error)}); "
+            "build it again with lanet-train build."
+        ) from error
+    options = replace(options, max_batch=min(options.max_batch, artefact.max_batch))
+    sha256 = artefact.model_sha256
+    return _open(core, network, artefact.spec, sha256, artefact.precision, options)
+
+
+def _open(
+    core: ov.Core,
+    network: ov.Model,
+    spec: ModelSpec,
+    sha256: str,
+    precision: str,
+    options: OpenOptions,
+) -> OpenVinoEngine:
+    device = options.device or "CPU"
+    _check_device(core, device, precision)
     try:
         compiled = core.compile_model(network, device, _properties(device, precision, options))
     except RuntimeError as error:
         raise EngineError(
-            f"OpenVINO cannot compile the model {model.path} for {device}: {_first_line(error)}"
+            f"OpenVINO cannot compile the model {spec.name} for {device}: {_first_line(error)}"
         ) from error
-    info = EngineInfo(BACKEND, _describe_device(core, device), precision, _version(), model.sha256)
-    engine = OpenVinoEngine(compiled, model.spec, info, max_batch=options.max_batch)
+    info = EngineInfo(BACKEND, _describe_device(core, device), precision, version(), sha256)
+    engine = OpenVinoEngine(compiled, spec, info, max_batch=options.max_batch)
     warm_up(engine)
     return engine
 
@@ -181,7 +225,8 @@ def fold_preprocessing(network: ov.Model, spec: ModelSpec, max_batch: int) -> ov
     old_input = network.get_parameters()[0]
     consumers = list(old_input.output(0).get_target_inputs())
     shape = ov.PartialShape([ov.Dimension(1, max_batch), side, side, 3])
-    new_input = ops.parameter(shape, np.uint8, name="crops_bgr")
+    new_input = ops.parameter(shape, np.uint8, name=FOLDED_INPUT_NAME)
+    new_input.output(0).set_names({FOLDED_INPUT_NAME})
     x = ops.transpose(ops.convert(new_input, "f32"), ops.constant(np.array([0, 3, 1, 2])))
     if spec.color == "gray":
         x = ops.multiply(x, ops.constant(LUMA_BGR.reshape(1, 3, 1, 1)))
@@ -204,11 +249,6 @@ def _check_device(core: ov.Core, device: str, precision: str) -> None:
         raise BackendUnavailable(
             f"OpenVINO has no device {device!r} here; it has {', '.join(names)}."
         )
-    if precision not in _HINTS:
-        raise BackendUnavailable(
-            f"OpenVINO does not make {precision} out of an ONNX file on opening; "
-            f"build it first: lanet-train build --target openvino --precision {precision}."
-        )
     if _CAPABILITIES[precision] not in core.get_property(device, "OPTIMIZATION_CAPABILITIES"):
         raise BackendUnavailable(
             f"{_describe_device(core, device)} does not compute in {precision}; use fp32."
@@ -219,7 +259,8 @@ def _properties(device: str, precision: str, options: OpenOptions) -> dict[str, 
     properties: dict[str, object] = {
         "PERFORMANCE_HINT": options.hint.upper(),
         # Written out because OpenVINO takes bf16 by itself on CPUs that have it.
-        "INFERENCE_PRECISION_HINT": _HINTS[precision],
+        # What an int8 model leaves unquantised stays fp32.
+        "INFERENCE_PRECISION_HINT": _HINTS.get(precision, "f32"),
     }
     if options.threads is not None and device.startswith("CPU"):
         properties["INFERENCE_NUM_THREADS"] = options.threads
@@ -230,7 +271,8 @@ def _describe_device(core: ov.Core, device: str) -> str:
     return f"{device} ({core.get_property(device, 'FULL_DEVICE_NAME').strip()})"
 
 
-def _version() -> str:
+def version() -> str:
+    """Return OpenVINO's version."""
     return str(ov.__version__).split("-")[0]
 
 

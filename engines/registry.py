@@ -8,8 +8,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final
 
+from engines.artefact import is_artefact, read_artefact
 from engines.base import Engine
-from engines.errors import BackendUnavailable, EngineError
+from engines.errors import ArtefactError, BackendUnavailable, EngineError
 from engines.onnx_file import ModelFile, read_model_file
 from engines.options import OpenOptions
 
@@ -25,6 +26,9 @@ class _Backend:
 
 # In the order "auto" tries them.
 _BACKENDS: Final = {
+    "tensorrt": _Backend(
+        "engines.tensorrt_engine", ("tensorrt_rtx", "tensorrt"), "'lanet-live[tensorrt]'"
+    ),
     "openvino": _Backend("engines.openvino_engine", ("openvino",), "openvino"),
     "onnxruntime": _Backend(
         "engines.onnxruntime_engine", ("onnxruntime",), "'lanet-live[onnxruntime]'"
@@ -65,31 +69,51 @@ def open_engine(
     device: str | None = None,
     threads: int | None = None,
 ) -> Engine:
-    """Check a model file, open it on a runtime and warm it up.
+    """Check a model, open it on a runtime and warm it up; see `open_with_options`.
 
     Args:
-        model_path: An ONNX file made by lanet-train export.
-        backend: A name in `BACKENDS`, or "auto" for the first one that works; the log names each
-            one skipped and why.
-        precision: "fp32", "fp16", "bf16" or "int8"; None for fp32.
+        model_path: An ONNX file made by lanet-train export, or a folder made by lanet-train build.
+        backend: A name in `BACKENDS`, or "auto" for the first one that works.
+        precision: "fp32", "fp16", "bf16" or "int8"; None for fp32, or as it was built.
         device: As the runtime names it; None for the runtime's usual one.
         threads: CPU threads the runtime may use; None leaves it to the runtime.
+
+    Returns:
+        The engine, ready; to be used and closed in the calling thread.
+    """
+    options = OpenOptions(precision=precision, device=device, threads=threads)
+    return open_with_options(model_path, options, backend=backend)
+
+
+def open_with_options(model_path: Path, options: OpenOptions, *, backend: str = "auto") -> Engine:
+    """Check a model, open it on a runtime and warm it up.
+
+    With "auto", the log names each runtime that was skipped and why; a runtime named by the user
+    is never replaced by another one.
+
+    Args:
+        model_path: An ONNX file made by lanet-train export, or a folder made by lanet-train build.
+        options: Precision, device, threads and the like.
+        backend: A name in `BACKENDS`, or "auto" for the first one that works.
 
     Returns:
         The engine, ready; to be used and closed in the calling thread.
 
     Raises:
         ModelFileError: The model file cannot be used.
+        ArtefactError: The built engine is damaged, or not what is asked for.
         BackendUnavailable: The runtime is not installed or has no device for this.
         EngineError: Opening or the warm-up failed.
-        ValueError: An option has a value that does not exist.
+        ValueError: There is no backend of that name.
     """
-    options = OpenOptions(precision=precision, device=device, threads=threads)
+    if backend != "auto" and backend not in _BACKENDS:
+        raise ValueError(f"backend must be auto or one of {BACKENDS}, got {backend!r}")
+    model_path = Path(model_path)
+    if is_artefact(model_path):
+        return _open_artefact(model_path, options, backend)
     model = read_model_file(model_path)
     if backend == "auto":
         return _open_first(model, options)
-    if backend not in _BACKENDS:
-        raise ValueError(f"backend must be auto or one of {BACKENDS}, got {backend!r}")
     return _open(backend, model, options)
 
 
@@ -111,6 +135,18 @@ def _open_first(model: ModelFile, options: OpenOptions) -> Engine:
 
 def _open(name: str, model: ModelFile, options: OpenOptions) -> Engine:
     engine: Engine = _load(name).open_model(model, options)
+    return engine
+
+
+def _open_artefact(folder: Path, options: OpenOptions, backend: str) -> Engine:
+    artefact = read_artefact(folder)
+    for wanted, given in ((backend, artefact.backend), (options.precision, artefact.precision)):
+        if wanted not in (None, "auto", given):
+            raise ArtefactError(f"The built engine {folder} is for {given}, not for {wanted}.")
+    if artefact.backend not in _BACKENDS:
+        raise ArtefactError(f"The built engine {folder} is for {artefact.backend}, unknown here.")
+    engine: Engine = _load(artefact.backend).open_artefact(folder, artefact, options)
+    logger.info("Engine %s runs the model on %s.", artefact.backend, engine.info.device)
     return engine
 
 
