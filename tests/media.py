@@ -75,7 +75,8 @@ def write_video(path: Path, images: Sequence[np.ndarray], plan: VideoPlan | None
             stream.codec_context.sample_aspect_ratio = plan.pixel_aspect
         for image, pts in zip(images, pts_ms, strict=True):
             picture = av.VideoFrame.from_ndarray(image, format="bgr24")
-            picture = picture.reformat(format=plan.pixel_format)
+            # One thread: in slices, FFmpeg 8 gets rows of odd pictures wrong now and then.
+            picture = picture.reformat(format=plan.pixel_format, threads=1)
             picture.pts = round(Fraction(pts, 1000) / plan.time_base)
             picture.time_base = plan.time_base
             container.mux(stream.encode(picture))
