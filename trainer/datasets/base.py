@@ -1,0 +1,65 @@
+"""What a data set is before it is prepared: samples in splits, and the files they come from."""
+
+from dataclasses import dataclass, replace
+
+from trainer.datasets.files import SourceFiles
+
+SPLIT_NAMES = ("train", "valid", "test")
+LABEL_RULES = ("given", "majority", "distribution", "plurality")
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One picture of a data set, as its distribution lists it.
+
+    Attributes:
+        sample_id: Unique in its split and the same on every machine.
+        file: Name of the picture inside `DatasetListing.files`.
+        label: Position of the class it was given, or -1 where only votes decide.
+        votes: How many annotators chose each class, (C,); None without votes.
+        ignored_votes: Votes for answers that are no class, such as "unknown".
+        box_xyxy_px: Where the data set says the face is, in picture pixels; None if it does not.
+    """
+
+    sample_id: str
+    file: str
+    label: int = -1
+    votes: tuple[int, ...] | None = None
+    ignored_votes: tuple[int, ...] = ()
+    box_xyxy_px: tuple[float, float, float, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetListing:
+    """A data set found on disk.
+
+    Attributes:
+        name: E.g. "ferplus".
+        labels: Class names; a sample's label counts in them.
+        rule: How labels follow from the samples of the train split, one of `LABEL_RULES`.
+        splits: Samples by split name, in the order of the distribution.
+        files: Where the pictures are.
+        ignored_names: Names of the answers counted in `Sample.ignored_votes`.
+        does_face_fill_picture: The pictures are face crops, as in FER+, not photographs.
+        notes: What the reader decided, for the record.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    rule: str
+    splits: dict[str, tuple[Sample, ...]]
+    files: SourceFiles
+    ignored_names: tuple[str, ...] = ()
+    does_face_fill_picture: bool = False
+    notes: tuple[str, ...] = ()
+
+
+def with_distinct_ids(samples: list[Sample]) -> tuple[Sample, ...]:
+    """Number the repetitions of an id: some data sets list a few pictures twice."""
+    seen: dict[str, int] = {}
+    distinct = []
+    for sample in samples:
+        count = seen[sample.sample_id] = seen.get(sample.sample_id, 0) + 1
+        name = sample.sample_id if count == 1 else f"{sample.sample_id}#{count}"
+        distinct.append(replace(sample, sample_id=name))
+    return tuple(distinct)

@@ -1,0 +1,104 @@
+"""`lanet-train prepare`: a data set on disk becomes a folder that training reads."""
+
+import argparse
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+from trainer.datasets.base import DatasetListing
+from trainer.datasets.ferplus import RULES as FERPLUS_RULES
+from trainer.datasets.ferplus import read_ferplus
+from trainer.datasets.files import open_source
+from trainer.datasets.layout import WITHOUT_FACE_FILE
+from trainer.errors import ConfigError
+
+_EXIT_OK = 0
+
+Reader = Callable[[argparse.Namespace], DatasetListing]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add one subcommand a data set."""
+    datasets = parser.add_subparsers(dest="dataset", metavar="DATASET", required=True)
+    ferplus = _add_dataset(datasets, "ferplus", "FER+: official folders", _read_ferplus)
+    ferplus.add_argument(
+        "--rule", choices=FERPLUS_RULES, default="majority", help="labels of the train split"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Prepare, and say what came out."""
+    from trainer.datasets.preparation import PreparationOptions, prepare
+
+    if args.processes < 1:
+        raise ConfigError("--processes must be at least 1.")
+    listing = args.read(args)
+    options = PreparationOptions(n_processes=args.processes, skip_damaged=args.skip_damaged)
+    with _progress(is_quiet=args.quiet) as bar:
+        task = bar.add_task("finding faces", total=None)
+        summary = prepare(
+            listing,
+            args.out,
+            options=options,
+            on_progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    if args.quiet:
+        return _EXIT_OK
+    if summary.was_up_to_date:
+        _say(f"{args.out} is up to date: nothing to do.")
+    if summary.n_resumed:
+        _say(f"{summary.n_resumed} pictures were taken over from the interrupted preparation.")
+    for split, counts in summary.counts.items():
+        share = counts["without_face"] / max(1, counts["pictures"])
+        damaged = f", {counts['damaged']} damaged and left out" if counts["damaged"] else ""
+        _say(
+            f"{split}: {counts['pictures']} pictures, no face found in "
+            f"{counts['without_face']} ({share:.1%}){damaged}."
+        )
+    _say(f"Pictures without a face are kept, cut as usual: {args.out / WITHOUT_FACE_FILE}.")
+    return _EXIT_OK
+
+
+def _add_dataset(datasets: Any, name: str, summary: str, read: Reader) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = datasets.add_parser(name, help=summary, description=summary)
+    parser.set_defaults(read=read)
+    parser.add_argument(
+        "--root", required=True, type=Path, metavar="DIR_OR_ZIP", help="the data set as distributed"
+    )
+    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder to write")
+    parser.add_argument("--processes", type=int, default=2, metavar="N", help="workers (2)")
+    parser.add_argument(
+        "--skip-damaged", action="store_true", help="leave out pictures that cannot be decoded"
+    )
+    parser.add_argument("--quiet", action="store_true", help="no progress, no summary")
+    return parser
+
+
+def _read_ferplus(args: argparse.Namespace) -> DatasetListing:
+    return read_ferplus(open_source(args.root), rule=args.rule)
+
+
+def _progress(*, is_quiet: bool) -> AbstractContextManager[Any]:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        disable=is_quiet,
+    )
+
+
+def _say(sentence: str) -> None:
+    sys.stdout.write(sentence + "\n")
