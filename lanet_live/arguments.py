@@ -46,7 +46,8 @@ class _Parser(argparse.ArgumentParser):
     """A parser whose errors are one sentence."""
 
     def error(self, message: str) -> NoReturn:
-        raise ConfigError(f"{message[:1].upper()}{message[1:]}. See lanet-live --help.")
+        end = "" if message.endswith("?") else "."
+        raise ConfigError(f"{message[:1].upper()}{message[1:]}{end} See lanet-live --help.")
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -236,7 +237,8 @@ def _sources(namespace: argparse.Namespace) -> tuple[SourceConfig, ...]:
 def _export(namespace: argparse.Namespace) -> ExportConfig | None:
     if namespace.export is None:
         for name in ("out", "columns", "start", "duration", "every", "overwrite"):
-            if getattr(namespace, name) not in (None, False):
+            value = getattr(namespace, name)
+            if value is not None and value is not False:
                 raise ConfigError(f"--{name} works together with --export only.")
         return None
     return ExportConfig(

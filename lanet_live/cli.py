@@ -82,7 +82,7 @@ def _open_window(config: LiveConfig) -> int:
 
 
 def _list_cameras() -> int:
-    from lanet_live.capture.camera import list_cameras
+    from lanet_live.capture.camera_list import list_cameras
 
     cameras = list_cameras()
     for camera in cameras:

@@ -13,14 +13,13 @@ import numpy as np
 
 from engines.base import Engine
 from engines.errors import EngineError
-from engines.onnx_file import ModelFile
 from engines.registry import open_engine, probe_backends
 from lanet_live import __version__
 from lanet_live.config import EngineConfig
 from lanet_live.errors import LanetLiveError
 from lanet_live.face.model_file import FACE_MODEL_NAME, FACE_MODEL_SHA256, read_face_model
 from lanet_live.resources import asset_path
-from lanet_live.session import load_model
+from lanet_live.session import LoadedModel, load_model
 
 _PACKAGES: Final = (
     "numpy",
@@ -202,7 +201,7 @@ def _find_opencv_wheels() -> tuple[str, ...]:
 
 def _examine_models(
     config: EngineConfig, problems: list[str]
-) -> tuple[dict[str, str], ModelFile | None]:
+) -> tuple[dict[str, str], LoadedModel | None]:
     states = {}
     model = None
     try:
@@ -220,7 +219,7 @@ def _examine_models(
     return states, model
 
 
-def _examine_backends(model: ModelFile | None, notes: list[str]) -> tuple[BackendFinding, ...]:
+def _examine_backends(model: LoadedModel | None, notes: list[str]) -> tuple[BackendFinding, ...]:
     findings = []
     for status in probe_backends():
         if not status.is_available or model is None:
@@ -239,7 +238,7 @@ def _examine_backends(model: ModelFile | None, notes: list[str]) -> tuple[Backen
     return tuple(findings)
 
 
-def _try_backend(name: str, runtime_version: str, model: ModelFile) -> BackendFinding:
+def _try_backend(name: str, runtime_version: str, model: LoadedModel) -> BackendFinding:
     engine = open_engine(model.path, backend=name)
     try:
         return BackendFinding(
@@ -268,7 +267,7 @@ def _median_ms(engine: Engine, batch_size: int) -> float:
 
 
 def _find_cameras(notes: list[str]) -> tuple[str, ...]:
-    from lanet_live.capture.camera import list_cameras
+    from lanet_live.capture.camera_list import list_cameras
 
     try:
         return tuple(f"{camera.index}  {camera.name}" for camera in list_cameras())

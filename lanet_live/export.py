@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from engines.onnx_file import ModelFile
 from lanet_live import __version__
 from lanet_live.capture.base import SourceFacts
 from lanet_live.capture.selected import FrameSelection
@@ -16,7 +15,12 @@ from lanet_live.offline import run_overlapped
 from lanet_live.pipeline import Pipeline
 from lanet_live.records import FrameResult
 from lanet_live.run_summary import RunProgress, RunSummary
-from lanet_live.session import build_pipeline_factory, build_source_factory, load_model
+from lanet_live.session import (
+    LoadedModel,
+    build_pipeline_factory,
+    build_source_factory,
+    load_model,
+)
 from lanet_live.sinks.annotated_video import AnnotatedVideoSink
 from lanet_live.sinks.base import ResultSink
 from lanet_live.sinks.csv_table import CsvSink
@@ -45,7 +49,7 @@ class Exporter:
 
     Raises:
         ConfigError: The model does not fit this version, or pyarrow is missing for Parquet.
-        ModelFileError: The model file is not usable.
+        EngineError: The model is not usable.
     """
 
     def __init__(self, config: LiveConfig) -> None:
@@ -85,7 +89,7 @@ class _Run:
     """The sinks of one job, from the first frame to the last word in the metadata."""
 
     def __init__(
-        self, config: LiveConfig, export: ExportConfig, model: ModelFile, job: ExportJob
+        self, config: LiveConfig, export: ExportConfig, model: LoadedModel, job: ExportJob
     ) -> None:
         self._config = config
         self._export = export

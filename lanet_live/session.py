@@ -4,10 +4,13 @@ Everything is checked early and opened late: a bad model file is refused at once
 engines come to life in the thread that uses them.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 
-from engines.onnx_file import ModelFile, read_model_file
-from engines.registry import open_engine
+from engines.artefact import is_artefact, read_artefact
+from engines.onnx_file import read_model_file
+from engines.registry import BACKENDS, open_engine
+from engines.spec import ModelSpec
 from lanet_live.capture.base import FrameSource, SourceFactory, SourceFacts
 from lanet_live.capture.selected import FrameSelection, SelectedSource
 from lanet_live.config import DEFAULT_MODEL, EngineConfig, LiveConfig, SourceConfig
@@ -17,24 +20,35 @@ from lanet_live.pipeline import Pipeline, PipelineFactory
 from lanet_live.resources import asset_path
 
 
-def find_model(config: EngineConfig) -> Path:
-    """Return the path of the model to run.
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A model that was read and checked, but not opened on a runtime.
+
+    Attributes:
+        path: ONNX file, or folder of a built engine.
+        spec: The model's own description.
+        sha256: Of the ONNX file, hex.
+    """
+
+    path: Path
+    spec: ModelSpec
+    sha256: str
+
+
+def load_model(config: EngineConfig) -> LoadedModel:
+    """Read and check the model and the choice of runtime.
 
     Raises:
-        ConfigError: No model was named and the shipped one is missing.
+        ConfigError: The model was trained with another face alignment or is missing, or there is
+            no such runtime.
+        EngineError: The file or folder is not a usable model.
     """
-    return config.model_path or asset_path(DEFAULT_MODEL)
-
-
-def load_model(config: EngineConfig) -> ModelFile:
-    """Read and check the model file, without opening it on a runtime.
-
-    Raises:
-        ConfigError: The model was trained with another face alignment, or is missing.
-        ModelFileError: The file is not a usable model.
-    """
-    path = find_model(config)
-    model = read_model_file(path)
+    if config.backend not in ("auto", *BACKENDS):
+        raise ConfigError(
+            f"There is no engine {config.backend}; choose auto, {', '.join(BACKENDS)}."
+        )
+    path = config.model_path or asset_path(DEFAULT_MODEL)
+    model = _read_model(path)
     if model.spec.alignment != TEMPLATE_ID:
         raise ConfigError(
             f"The model {path} was trained with the face alignment {model.spec.alignment}, this "
@@ -60,7 +74,7 @@ def build_source_factory(
     return create
 
 
-def build_pipeline_factory(config: LiveConfig, model: ModelFile | None = None) -> PipelineFactory:
+def build_pipeline_factory(config: LiveConfig, model: LoadedModel | None = None) -> PipelineFactory:
     """Return what opens tracker and engine in the thread that uses them.
 
     Args:
@@ -69,7 +83,7 @@ def build_pipeline_factory(config: LiveConfig, model: ModelFile | None = None) -
 
     Raises:
         ConfigError: The model does not fit this version or is missing.
-        ModelFileError: The model file is not usable.
+        EngineError: The model is not usable.
     """
     model_path = (model or load_model(config.engine)).path
 
@@ -94,6 +108,14 @@ def build_pipeline_factory(config: LiveConfig, model: ModelFile | None = None) -
         return Pipeline(tracker, engine, config.pipeline)
 
     return create
+
+
+def _read_model(path: Path) -> LoadedModel:
+    if is_artefact(path):
+        artefact = read_artefact(path)
+        return LoadedModel(path, artefact.spec, artefact.model_sha256)
+    model = read_model_file(path)
+    return LoadedModel(path, model.spec, model.sha256)
 
 
 def _create_source(source: SourceConfig) -> FrameSource:

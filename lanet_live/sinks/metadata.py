@@ -167,22 +167,24 @@ class MetadataFile:
         content = (json.dumps(self._document, indent=2, ensure_ascii=False) + "\n").encode()
         part = self.path.with_name(f"{self.path.name}.part")
         try:
-            try:
-                part.write_bytes(content)
-                part.replace(self.path)
-            except OSError:
-                with contextlib.suppress(OSError):
-                    part.unlink(missing_ok=True)
-                _overwrite_in_place(self.path, content)
+            part.write_bytes(content)
+            part.replace(self.path)
         except OSError as error:
-            raise sink_error(self.path, error) from error
+            with contextlib.suppress(OSError):
+                part.unlink(missing_ok=True)
+            if not _overwrite_in_place(self.path, content):
+                raise sink_error(self.path, error) from error
 
 
-def _overwrite_in_place(path: Path, content: bytes) -> None:
+def _overwrite_in_place(path: Path, content: bytes) -> bool:
     """Use the room the old content has: on a full disk there is none for a new file."""
-    with path.open("r+b", buffering=0) as file:
-        file.write(content)
-        file.truncate(len(content))
+    try:
+        with path.open("r+b", buffering=0) as file:
+            file.write(content)
+            file.truncate(len(content))
+    except OSError:
+        return False
+    return True
 
 
 def _now() -> str:
