@@ -20,6 +20,7 @@ class Mailbox(Generic[T]):
         self._content: deque[T] = deque()
         self._is_closed = False
         self._is_woken = False
+        self._n_dropped_since_take = 0
 
     def take(self, timeout_s: float | None = None) -> T | None:
         """Wait for the oldest value and remove it; None on timeout or when `wake` was called.
@@ -27,8 +28,20 @@ class Mailbox(Generic[T]):
         Raises:
             MailboxClosed: The box is closed and empty.
         """
+        taken = self.take_counted(timeout_s)
+        return None if taken is None else taken[0]
+
+    def take_counted(self, timeout_s: float | None = None) -> tuple[T, int] | None:
+        """Take a value together with the number dropped since the one taken before it.
+
+        Raises:
+            MailboxClosed: The box is closed and empty.
+        """
         with self._changed:
-            return self._content.popleft() if self._wait_for_value(timeout_s) else None
+            if not self._wait_for_value(timeout_s):
+                return None
+            n_dropped, self._n_dropped_since_take = self._n_dropped_since_take, 0
+            return self._content.popleft(), n_dropped
 
     def __iter__(self) -> Iterator[T]:
         """Take values, waiting for each, until the box is closed and empty."""
@@ -81,7 +94,6 @@ class LatestValue(Mailbox[T]):
     def __init__(self) -> None:
         super().__init__()
         self._n_dropped = 0
-        self._n_dropped_at_take = 0
 
     @property
     def n_dropped(self) -> int:
@@ -98,24 +110,13 @@ class LatestValue(Mailbox[T]):
             if self._is_closed:
                 return False
             was_empty = not self._content
-            self._n_dropped += not was_empty
+            if not was_empty:
+                self._n_dropped += 1
+                self._n_dropped_since_take += 1
             self._content.clear()
             self._content.append(value)
             self._changed.notify_all()
             return was_empty
-
-    def take_counted(self, timeout_s: float | None = None) -> tuple[T, int] | None:
-        """Take the value together with the number dropped since the last `take_counted`.
-
-        Raises:
-            MailboxClosed: The box is closed and empty.
-        """
-        with self._changed:
-            if not self._wait_for_value(timeout_s):
-                return None
-            n_dropped = self._n_dropped - self._n_dropped_at_take
-            self._n_dropped_at_take = self._n_dropped
-            return self._content.popleft(), n_dropped
 
 
 class BoundedQueue(Mailbox[T]):

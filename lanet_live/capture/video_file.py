@@ -210,7 +210,7 @@ class VideoFileSource:
         if shown_wh != self._size_wh:
             self._n_resized += 1
             size_wh = self._size_wh[::-1] if orientation.is_transposed else self._size_wh
-        # One thread: in slices, FFmpeg 8 gets rows wrong now and then where the height is odd, and
+        # One thread: in slices, FFmpeg 8 now and then gets rows of odd 10-bit pictures wrong, and
         # the conversion of a common frame costs less than handing it to a pool.
         converted = self._reformatter.reformat(
             picture, width=size_wh[0], height=size_wh[1], format="bgr24", threads=1
