@@ -111,9 +111,9 @@ class MetadataFile:
             "columns": self._settings.columns,
             "frames": None,
             "warnings": [],
-            **_describe_source(self._settings, setup.facts),
-            **_describe_analysis(self._settings, setup),
-            "software": _describe_software(),
+            **describe_source(self._settings, setup.facts),
+            **describe_analysis(self._settings, setup),
+            "software": describe_software(),
         }
         self._write()
 
@@ -142,7 +142,7 @@ class MetadataFile:
                 "dropped": summary.n_dropped,
             },
             "warnings": list(summary.warnings),
-            **_describe_source(self._settings, summary.facts),
+            **describe_source(self._settings, summary.facts),
         }
         self._end()
 
@@ -191,11 +191,13 @@ def _now() -> str:
     return datetime.now().astimezone().isoformat(timespec="seconds")
 
 
-def _describe_source(settings: RunSettings, facts: SourceFacts) -> dict[str, Any]:
+def describe_source(settings: RunSettings, facts: SourceFacts) -> dict[str, Any]:
+    """Return what is known of the source, for a metadata file."""
     return {"source": {"given_as": settings.source, **asdict(facts)}}
 
 
-def _describe_analysis(settings: RunSettings, setup: RunSetup) -> dict[str, Any]:
+def describe_analysis(settings: RunSettings, setup: RunSetup) -> dict[str, Any]:
+    """Return model, engine, thresholds and smoothing, for a metadata file."""
     spec = setup.spec
     return {
         "model": {
@@ -228,7 +230,8 @@ def _describe_analysis(settings: RunSettings, setup: RunSetup) -> dict[str, Any]
     }
 
 
-def _describe_software() -> dict[str, str]:
+def describe_software() -> dict[str, str]:
+    """Return the versions of what took part, for a metadata file."""
     versions = {"lanet-live": __version__, "python": platform.python_version()}
     for package in _PACKAGES:
         with contextlib.suppress(PackageNotFoundError):
