@@ -18,28 +18,22 @@ from engines.errors import BackendUnavailable, EngineError
 logger = logging.getLogger(__name__)
 
 _PACKAGE: Final = "cuda.bindings.runtime"
-# What to do about the errors a user meets. The rest ask for a restart.
+# Errors that mean that there is nothing to run on, rather than that running failed.
+_ABSENT: Final = {
+    "cudaErrorInsufficientDriver": "There is no NVIDIA driver here, or it is too old; "
+    "install or update it",
+    "cudaErrorNoDevice": "No NVIDIA GPU is visible; check CUDA_VISIBLE_DEVICES and the driver",
+    "cudaErrorInvalidDevice": "There is no GPU of that number; leave the device out",
+    "cudaErrorSystemDriverMismatch": "The NVIDIA driver was updated; restart the computer",
+    "cudaErrorDevicesUnavailable": "Another program holds the GPU for itself; close it",
+}
+# What to do about the other errors a user meets. The rest ask for a restart.
 _ADVICE: Final = {
-    "cudaErrorInsufficientDriver": "install or update the NVIDIA driver",
-    "cudaErrorNoDevice": "no NVIDIA GPU is visible; check CUDA_VISIBLE_DEVICES and the driver",
-    "cudaErrorInvalidDevice": "there is no GPU of that number; leave the device out",
     "cudaErrorMemoryAllocation": "the GPU's memory is full; close other programs that use it, "
     "or choose the engine openvino",
-    "cudaErrorDevicesUnavailable": "another program holds the GPU for itself; close it",
-    "cudaErrorSystemDriverMismatch": "the driver was updated; restart the computer",
     "cudaErrorECCUncorrectable": "the GPU's memory has a fault; restart the computer",
 }
 _OTHER_ADVICE: Final = "restart the program, or choose the engine openvino"
-# Errors that mean that there is nothing to run on, rather than that running failed.
-_ABSENT: Final = frozenset(
-    {
-        "cudaErrorInsufficientDriver",
-        "cudaErrorNoDevice",
-        "cudaErrorInvalidDevice",
-        "cudaErrorSystemDriverMismatch",
-        "cudaErrorDevicesUnavailable",
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +82,11 @@ def call_cuda(runtime: ModuleType, function: str, *arguments: Any) -> Any:
 def cuda_error(runtime: ModuleType, function: str, error: Any) -> EngineError:
     """Turn a CUDA error code into a sentence with what to do."""
     name = getattr(error, "name", str(error))
+    if name in _ABSENT:
+        return BackendUnavailable(f"{_ABSENT[name]} ({name}).")
     _, text = runtime.cudaGetErrorString(error)
     sentence = text.decode() if isinstance(text, bytes) else str(text)
-    kind = BackendUnavailable if name in _ABSENT else EngineError
-    return kind(
+    return EngineError(
         f"CUDA failed in {function}: {sentence} ({name}); {_ADVICE.get(name, _OTHER_ADVICE)}."
     )
 

@@ -145,9 +145,26 @@ def open_reference(model: ModelFile, *, threads: int | None = None) -> OnnxRunti
     return _open(model, model.content, "CPU", OpenOptions(threads=threads))
 
 
-def _open(model: ModelFile, source: bytes, device: str, options: OpenOptions) -> OnnxRuntimeEngine:
+def open_graph(model: ModelFile, content: bytes, precision: str) -> OnnxRuntimeEngine:
+    """Open a graph made from the model, taking uint8 crops, on the CPU.
+
+    Args:
+        model: What it was made from.
+        content: The ONNX bytes of the graph.
+        precision: What is written into it.
+
+    Raises:
+        ModelFileError: ONNX Runtime cannot read the graph.
+        EngineError: The warm-up failed.
+    """
+    return _open(model, content, "CPU", OpenOptions(), precision)
+
+
+def _open(
+    model: ModelFile, source: bytes, device: str, options: OpenOptions, precision: str = "fp32"
+) -> OnnxRuntimeEngine:
     session = _open_session(model, source, device, options)
-    info = EngineInfo(BACKEND, device, "fp32", version(), model.sha256)
+    info = EngineInfo(BACKEND, device, precision, version(), model.sha256)
     engine = OnnxRuntimeEngine(session, model.spec, info, max_batch=options.max_batch)
     warm_up(engine)
     return engine

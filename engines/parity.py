@@ -29,6 +29,14 @@ class ParityReport:
     max_abs_dp: float
     top1_agreement: float
 
+    @property
+    def sentence(self) -> str:
+        """The figures in words, after "against"."""
+        return (
+            f"{self.reference}: max |dp| {self.max_abs_dp:.1e}, "
+            f"top-1 {self.top1_agreement:.2%} on {self.n} crops"
+        )
+
     def to_dict(self) -> dict[str, str | int | float]:
         """Return the report as plain values for JSON."""
         return asdict(self)

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from engines.artefact import Artefact, StoredFile, describe_file, read_artefact, write_manifest
-from engines.cache import CacheKey, EngineCache
+from engines.artefact import StoredFile, read_artefact, write_manifest
+from engines.cache import EngineCache
 from engines.errors import ArtefactError, EngineBuildError, UnsafeFolderError
 from engines.file_lock import hold_lock
+from tests.tiny_artefact import KEY, fill
 from tests.tiny_model import tiny_spec
 
-KEY = CacheKey("0" * 64, "tensorrt", "tensorrt_rtx", "1.7", ("sm86",), "fp16", 16, 1)
 TIMEOUT_S = 60
 
 # A process that builds an entry: says so, then waits for a line on its standard input.
@@ -20,7 +20,7 @@ BUILDER = """
 import sys
 from pathlib import Path
 from engines.cache import EngineCache
-from tests.unit.engines.test_cache import KEY, fill
+from tests.tiny_artefact import KEY, fill
 
 def build(folder):
     (folder / "half.bin").write_bytes(b"half")
@@ -32,27 +32,6 @@ def build(folder):
 entry = EngineCache(Path(sys.argv[1])).get_or_build(KEY, build)
 print("built" if entry.was_built else "found", flush=True)
 """
-
-
-def fill(folder: Path, *, n_bytes: int = 100) -> None:
-    """Write a small artefact."""
-    plan = folder / "engine.plan"
-    plan.write_bytes(b"p" * n_bytes)
-    files = (describe_file(plan),)
-    write_manifest(
-        folder,
-        Artefact(
-            backend="tensorrt",
-            precision="fp16",
-            runtime="tensorrt_rtx",
-            runtime_version="1.7",
-            capabilities=("sm86",),
-            max_batch=16,
-            model_sha256="0" * 64,
-            spec=tiny_spec(),
-            files=files,
-        ),
-    )
 
 
 def refuse_to_build(folder: Path) -> None:

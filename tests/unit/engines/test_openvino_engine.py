@@ -1,0 +1,98 @@
+from pathlib import Path
+
+import numpy as np
+import openvino as ov
+import pytest
+
+from engines.base import U8Array
+from engines.errors import BackendUnavailable, EngineError, ModelFileError
+from engines.onnx_file import ModelFile, read_model_file
+from engines.onnx_writer import write_node
+from engines.onnxruntime_engine import open_reference
+from engines.openvino_engine import fold_preprocessing, open_model
+from engines.options import OpenOptions
+from engines.parity import compare
+from engines.preprocessing import preprocess
+from tests.tiny_model import tiny_model_bytes, tiny_spec, write_tiny_model
+
+CROPS: U8Array = np.random.default_rng(5).integers(0, 256, (37, 32, 32, 3), dtype=np.uint8)
+
+
+@pytest.fixture
+def model(tiny_model_path: Path) -> ModelFile:
+    return read_model_file(tiny_model_path)
+
+
+@pytest.mark.parametrize("color", ["gray", "rgb"])
+def test_folded_pixels_equal_the_reference_pixels(color: str) -> None:
+    """The preprocessing alone, on a network that gives its input back."""
+    spec = tiny_spec(color=color)
+    passed = ov.opset13.parameter([-1, 3, 32, 32], np.float32, name="crops")
+    network = fold_preprocessing(ov.Model([ov.opset13.relu(passed)], [passed]), spec, 64)
+    properties = {"INFERENCE_PRECISION_HINT": "f32"}
+    given = ov.Core().compile_model(network, "CPU", properties)(CROPS)[0]
+    wanted = np.maximum(preprocess(CROPS, spec), 0)
+    np.testing.assert_allclose(given, wanted, rtol=0, atol=1e-6)
+
+
+def test_precision_is_fp32_unless_asked_otherwise(model: ModelFile) -> None:
+    engine = open_model(model, OpenOptions())
+    hint = engine.compiled.get_property("INFERENCE_PRECISION_HINT")
+    assert hint.to_string() == "f32"
+    assert engine.info.precision == "fp32"
+    engine.close()
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_lower_precisions_are_near_or_refused(model: ModelFile, precision: str) -> None:
+    capability = precision.upper()
+    if capability not in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        with pytest.raises(BackendUnavailable, match=f"does not compute in {precision}"):
+            open_model(model, OpenOptions(precision=precision))
+        return
+    engine, reference = open_model(model, OpenOptions(precision=precision)), open_reference(model)
+    report = compare(engine, reference, CROPS)
+    assert engine.info.precision == precision
+    engine.close()
+    reference.close()
+    assert report.max_abs_dp < 0.05
+
+
+def test_int8_of_an_onnx_file_is_refused_with_what_to_do(model: ModelFile) -> None:
+    with pytest.raises(BackendUnavailable, match="lanet-train build --target openvino"):
+        open_model(model, OpenOptions(precision="int8"))
+
+
+def test_throughput_mode_gives_the_same_answers(model: ModelFile) -> None:
+    fast = open_model(model, OpenOptions(hint="throughput"))
+    plain = open_model(model, OpenOptions())
+    np.testing.assert_allclose(fast.infer(CROPS), plain.infer(CROPS), atol=1e-4)
+    np.testing.assert_allclose(fast.infer(CROPS[:1]), plain.infer(CROPS[:1]), atol=1e-4)
+    fast.close()
+    plain.close()
+
+
+def test_number_of_threads_is_taken(model: ModelFile) -> None:
+    engine = open_model(model, OpenOptions(threads=1))
+    assert engine.compiled.get_property("INFERENCE_NUM_THREADS") == 1
+    engine.close()
+
+
+def test_absent_device_is_refused_by_name(model: ModelFile) -> None:
+    with pytest.raises(BackendUnavailable, match=r"no device 'GPU\.7'.*CPU"):
+        open_model(model, OpenOptions(device="GPU.7"))
+
+
+def test_graph_that_openvino_cannot_read_is_a_model_error(tmp_path: Path) -> None:
+    nodes = [write_node("Conv", ["crops", "nowhere"], "logits")]
+    path = tmp_path / "broken.onnx"
+    path.write_bytes(tiny_model_bytes(nodes=nodes))
+    with pytest.raises(ModelFileError, match=r"cannot read the model .*broken\.onnx"):
+        open_model(read_model_file(path), OpenOptions())
+
+
+def test_model_that_answers_nonsense_fails_on_opening(tmp_path: Path) -> None:
+    spec = tiny_spec(std=(1e-38, 1e-38, 1e-38))  # pixels become infinite
+    path = write_tiny_model(tmp_path / "nan.onnx", spec)
+    with pytest.raises(EngineError, match="no usable answer on openvino"):
+        open_model(read_model_file(path), OpenOptions())
