@@ -6,6 +6,7 @@ import tracemalloc
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -57,6 +58,21 @@ def test_every_frame_comes_once_and_in_order(tmp_path, name):
     assert facts.n_frames_expected == 8
     assert facts.nominal_fps == pytest.approx(25)
     assert facts.source_id == frames[0].source_id == name
+
+
+def test_decoding_in_threads_changes_no_pixel(tmp_path):
+    path = write_video(tmp_path / "noise.mp4", noise(12, (160, 90)))
+    frames, *_ = read_all(path)
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        stream.thread_type, stream.codec_context.thread_count = "NONE", 1
+        expected = [
+            picture.reformat(format="bgr24", threads=1).to_ndarray()
+            for picture in container.decode(stream)
+        ]
+    assert len(frames) == len(expected) == 12
+    for frame, picture in zip(frames, expected, strict=True):
+        np.testing.assert_array_equal(frame.image_bgr, picture)
 
 
 @pytest.mark.parametrize("start_ms", [0, 10_000, -80])
