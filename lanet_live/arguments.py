@@ -217,7 +217,10 @@ def _add_information(group: "argparse._ArgumentGroup") -> None:
     group.add_argument("--json", action="store_true", help="--doctor as JSON")
     group.add_argument("--quiet", action="store_true", help="no progress, no summary")
     group.add_argument(
-        "--log-level", choices=LOG_LEVELS, default="warning", help="default: %(default)s"
+        "--log-level",
+        choices=LOG_LEVELS,
+        default="error",
+        help="info tells which engine runs and why (default: %(default)s)",
     )
     group.add_argument("--version", action="version", version=f"lanet-live {__version__}")
 

@@ -11,6 +11,7 @@ from lanet_live.capture.selected import FrameSelection
 from lanet_live.config import ExportConfig, LiveConfig
 from lanet_live.errors import LanetLiveError
 from lanet_live.export_plan import ExportJob, check_outputs
+from lanet_live.live_export import run_live
 from lanet_live.offline import run_overlapped
 from lanet_live.pipeline import Pipeline
 from lanet_live.records import FrameResult
@@ -104,7 +105,9 @@ class _Run:
 
     def execute(self, should_stop: ShouldStop | None, on_progress: OnProgress | None) -> RunSummary:
         try:
-            summary = run_overlapped(
+            # A camera does not wait, a file does.
+            run = run_live if self._job.source.kind == "camera" else run_overlapped
+            summary = run(
                 build_source_factory(self._job.source, selection=self._selection()),
                 self._open_pipeline,
                 self._sinks(),
