@@ -6,7 +6,7 @@ within gates on looks, place and size. Who fits nobody gets a new number; none i
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -27,8 +27,8 @@ _LONG_GAP_S: Final = 2.0
 _CONTINUOUS_SIMILARITY: Final = 0.4
 _FAIR_SIMILARITY: Final = 0.6
 _STRONG_SIMILARITY: Final = 0.75
-# Where somebody has just vanished or changed, only a face as clear as this is taken for somebody
-# new: half a face beside a hand looks like nobody known.
+# Where somebody has just been, only a face as clear as this is taken for somebody new: half a face
+# beside a hand looks like nobody known.
 _CLEAR_CONFIDENCE: Final = 0.8
 _BEST_VIEW_SLACK: Final = 0.03
 # How far a face may have gone, in face widths: at once (a shaken camera) and per second of absence.
@@ -45,7 +45,7 @@ class Sighting:
 
     Attributes:
         box_xyxy_px: Bounding box of the landmarks, (4,) float32.
-        chip: `lanet_live.face.appearance.face_chip`.
+        chip: `lanet_live.face.appearance.face_chip`; None when it shows nothing or was not taken.
         followed_id: The number of the face that was followed to here; None for a newcomer.
         confidence: Of the landmarks in this very frame, 0 to 1; None when it was not looked at.
     """
@@ -79,8 +79,8 @@ class IdentityBook:
     ) -> list[int | None]:
         """Return the face number of each sighting of one frame, all different.
 
-        None stands for what is left of somebody who has just vanished or changed, too unclear to
-        be told apart.
+        None stands for an unclear face where somebody has just vanished: likely what is left of
+        them.
 
         Args:
             sightings: The faces of this frame, no face twice.
@@ -90,7 +90,8 @@ class IdentityBook:
         self._forget(now_s)
         for person in self._people.values():
             person.has_cut_since |= is_cut
-        ids = self._continued(sightings, now_s, is_cut)
+        sightings = list(sightings)
+        ids = self._continued(sightings, now_s)
         open_places = [i for i, face_id in enumerate(ids) if face_id is None]
         missing = [face_id for face_id in self._people if face_id not in ids]
         for place, missed_id in self._assigned(sightings, open_places, missing, now_s).items():
@@ -107,22 +108,32 @@ class IdentityBook:
 
     def is_continued(self, sighting: Sighting, now_s: float, *, is_cut: bool) -> bool:
         """Tell whether a face that was followed is where it was and still looks the same."""
-        person = None if sighting.followed_id is None else self._people.get(sighting.followed_id)
-        return (
-            person is not None
-            and _looks_alike(person, sighting, has_cut=is_cut or person.has_cut_since)
-            and _is_within_reach(person, sighting, now_s)
+        person = self._followed_person(sighting, now_s)
+        return person is not None and _looks_alike(
+            person, sighting, has_cut=is_cut or person.has_cut_since
         )
 
-    def _continued(
-        self, sightings: Sequence[Sighting], now_s: float, is_cut: bool
-    ) -> list[int | None]:
+    def _continued(self, sightings: list[Sighting], now_s: float) -> list[int | None]:
+        """Return the number of each face that was followed and is the same still, else None."""
         ids: list[int | None] = []
-        for sighting in sightings:
-            is_continued = self.is_continued(sighting, now_s, is_cut=is_cut)
-            is_free = sighting.followed_id not in ids
-            ids.append(sighting.followed_id if is_continued and is_free else None)
+        for place, sighting in enumerate(sightings):
+            person = self._followed_person(sighting, now_s)
+            if person is None or sighting.followed_id in ids:
+                ids.append(None)
+            elif _looks_alike(person, sighting, has_cut=person.has_cut_since):
+                ids.append(sighting.followed_id)
+            elif not person.has_cut_since and not _is_clear(sighting):
+                # Followed without a break, but blurred, covered or dark all at once: the benefit
+                # of the doubt, and these looks are not remembered.
+                sightings[place] = replace(sighting, chip=None)
+                ids.append(sighting.followed_id)
+            else:
+                ids.append(None)
         return ids
+
+    def _followed_person(self, sighting: Sighting, now_s: float) -> _Person | None:
+        person = None if sighting.followed_id is None else self._people.get(sighting.followed_id)
+        return person if person is not None and _is_within_reach(person, sighting, now_s) else None
 
     def _assigned(
         self,
@@ -148,7 +159,7 @@ class IdentityBook:
 
     def _is_remnant(self, sighting: Sighting, now_s: float, taken: set[int | None]) -> bool:
         """Tell whether an unclear face is where somebody was a moment ago, in the same shot."""
-        if (sighting.confidence or 0.0) >= _CLEAR_CONFIDENCE:
+        if _is_clear(sighting):
             return False
         return any(
             face_id not in taken
@@ -168,9 +179,11 @@ class IdentityBook:
             last_seen_s=now_s,
         )
         if known is not None:
+            if person.chip is None:
+                person.chip = known.chip
             # The best view so far stays until one comes that is nearly as good.
             is_as_good = person.best_confidence >= known.best_confidence - _BEST_VIEW_SLACK
-            if sighting.confidence is None or not is_as_good:
+            if sighting.chip is None or sighting.confidence is None or not is_as_good:
                 person.best_chip = known.best_chip
                 person.best_confidence = known.best_confidence
         self._people[face_id] = person
@@ -186,6 +199,10 @@ class IdentityBook:
     def _new_id(self) -> int:
         face_id, self._next_id = self._next_id, self._next_id + 1
         return face_id
+
+
+def _is_clear(sighting: Sighting) -> bool:
+    return (sighting.confidence or 0.0) >= _CLEAR_CONFIDENCE
 
 
 def _similarity(person: _Person, sighting: Sighting) -> float | None:

@@ -6,7 +6,7 @@ Positive Rx: the face looks down. Positive Ry: it turns to the left of the pictu
 right). Positive Rz: it leans clockwise as seen on the screen.
 """
 
-from math import radians, tan
+from math import asin, atan2, hypot, radians, tan
 from typing import Final
 
 import numpy as np
@@ -19,7 +19,8 @@ F64Array = NDArray[np.float64]
 
 # MediaPipe: x right, y up, z towards the viewer; half a turn about x leads to OpenFace's axes, for
 # the head's own axes and for the camera's alike.
-_MEDIAPIPE_TO_OPENFACE: Final = np.diag([1.0, -1.0, -1.0])
+_MEDIAPIPE_TO_OPENFACE: Final = np.array([1.0, -1.0, -1.0])
+_AXIS_FLIPS: Final = np.outer(_MEDIAPIPE_TO_OPENFACE, _MEDIAPIPE_TO_OPENFACE)
 # MediaPipe's geometry stage assumes a camera of this vertical angle, centred on what it is given.
 _VERTICAL_ANGLE_RAD: Final = radians(63.0)
 
@@ -42,19 +43,22 @@ def head_pose(
         Rx, Ry, Rz in radians, (3,) float32.
     """
     rotation = _rotation_of(head_transform)
-    ray_in_view = _MEDIAPIPE_TO_OPENFACE @ head_transform[:3, 3].astype(np.float64)
-    in_view_px = ray_in_view[:2] / ray_in_view[2] * _focal_px(view.height)
-    view_centre = np.array([view.x + view.width / 2, view.y + view.height / 2])
-    in_frame_px = in_view_px + view_centre - np.array(frame_size_wh) / 2
-    ray_in_frame = np.array([*in_frame_px, _focal_px(frame_size_wh[1])])
+    ray_in_view = _MEDIAPIPE_TO_OPENFACE * head_transform[:3, 3].astype(np.float64)
+    slope_x, slope_y = ray_in_view[:2] / ray_in_view[2]
+    focal_in_view_px = _focal_px(view.height)
+    width, height = frame_size_wh
+    x_px = slope_x * focal_in_view_px + view.x + (view.width - width) / 2
+    y_px = slope_y * focal_in_view_px + view.y + (view.height - height) / 2
+    ray_in_frame = np.array([x_px, y_px, _focal_px(height)])
     return rotation_to_euler(_turn_to(ray_in_frame) @ _turn_to(ray_in_view).T @ rotation)
 
 
 def rotation_to_euler(rotation: F64Array) -> F32Array:
     """Split R = Rx @ Ry @ Rz into (Rx, Ry, Rz), radians, (3,) float32."""
-    pitch = np.arctan2(-rotation[1, 2], rotation[2, 2])
-    yaw = np.arcsin(np.clip(rotation[0, 2], -1.0, 1.0))
-    roll = np.arctan2(-rotation[0, 1], rotation[0, 0])
+    (r00, r01, r02), (_, _, r12), (_, _, r22) = rotation.tolist()
+    pitch = atan2(-r12, r22)
+    yaw = asin(max(-1.0, min(1.0, r02)))
+    roll = atan2(-r01, r00)
     return np.array([pitch, yaw, roll], dtype=np.float32)
 
 
@@ -70,8 +74,8 @@ def euler_to_rotation(pose_rad: F32Array | F64Array) -> F64Array:
 
 def _rotation_of(head_transform: F32Array | F64Array) -> F64Array:
     """Return the rotation in MediaPipe's transform, without its scale, in OpenFace's axes."""
-    left, _, right = np.linalg.svd(head_transform[:3, :3].astype(np.float64))
-    rotation: F64Array = _MEDIAPIPE_TO_OPENFACE @ (left @ right) @ _MEDIAPIPE_TO_OPENFACE
+    linear = head_transform[:3, :3].astype(np.float64) * _AXIS_FLIPS
+    rotation: F64Array = linear / np.cbrt(np.linalg.det(linear))
     return rotation
 
 
@@ -81,7 +85,9 @@ def _focal_px(height_px: int) -> float:
 
 def _turn_to(ray: F64Array) -> F64Array:
     """Return the smallest rotation that carries the viewing axis (0, 0, 1) onto a ray, (3, 3)."""
-    x, y, z = ray / np.linalg.norm(ray)
+    x, y, z = ray.tolist()
+    length = hypot(x, y, z)
+    x, y, z = x / length, y / length, z / length
     # Rodrigues' formula for the axis (0, 0, 1) x ray.
     return np.array(
         [
