@@ -82,14 +82,14 @@ class ImageFolderSource:
         if self._skipped_names:
             details["skipped_pictures"] = tuple(self._skipped_names)
             warnings.append(
-                f"{len(self._skipped_names)} pictures of {self._path.name} could not be read and "
-                f"were skipped ({_some(self._skipped_names)})."
+                f"Pictures of {self._path.name} that could not be read: "
+                f"{len(self._skipped_names)} ({_some(self._skipped_names)}); they were skipped."
             )
         if self._other_names:
             details["n_other_pictures"] = len(self._other_names)
             warnings.append(
-                f"{len(self._other_names)} files of {self._path.name} are pictures of a kind that "
-                f"cannot be read here ({_some(self._other_names)}); convert them to JPEG or PNG."
+                f"Pictures of {self._path.name} of a kind not read here: {len(self._other_names)} "
+                f"({_some(self._other_names)}); convert them to JPEG or PNG."
             )
         return SourceReport(
             n_decoded=len(self._read_names), details=details, warnings=tuple(warnings)
@@ -121,7 +121,7 @@ class ImageFolderSource:
         if self._skipped_names and self._path.is_file():
             return f"{self._path} is not a picture that can be read."
         if self._skipped_names:
-            return f"None of the {len(self._skipped_names)} pictures in {self._path} can be read."
+            return f"No picture in {self._path} can be read ({_some(self._skipped_names)})."
         return f"There is no picture in {self._path}; looked for {', '.join(SUFFIXES)}."
 
 

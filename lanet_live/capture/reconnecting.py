@@ -92,7 +92,7 @@ class ReconnectingSource:
         report = replace(report, n_decoded=self._n_before + report.n_decoded)
         if not self._n_losses:
             return report
-        sentence = f"The camera was lost {self._n_losses} times; its absence is a gap in the times."
+        sentence = f"Losses of the camera: {self._n_losses}; its absence is a gap in the times."
         return replace(
             report,
             details={**report.details, "n_losses": self._n_losses},

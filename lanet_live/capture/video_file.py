@@ -30,14 +30,14 @@ _TEXT_FORMATS: Final = frozenset({"adf", "bin", "idf", "tty", "xbin"})
 # What each count of the report means to the user.
 _WARNINGS: Final = {
     "n_times_made_up": (
-        "{n} frames of {name} carry no time stamp; theirs were filled in from the frame rate."
+        "Frames of {name} without a time stamp: {n}; theirs were filled in from the frame rate."
     ),
     "n_times_backward": (
-        "{n} frames of {name} carry a time before the previous frame's; times are as in the file."
+        "Frames of {name} timed before the one ahead of them: {n}; the times are as in the file."
     ),
-    "n_damaged_pieces": "{n} pieces of {name} could not be decoded; their frames are missing.",
-    "n_damaged_frames": "{n} frames of {name} are damaged; the decoder repaired what it could.",
-    "n_resized_frames": "{n} frames of {name} were scaled to the size of the first.",
+    "n_damaged_pieces": "Pieces of {name} that could not be decoded: {n}; their frames are missing.",
+    "n_damaged_frames": "Damaged frames of {name}: {n}; the decoder repaired what it could.",
+    "n_resized_frames": "Frames of {name} scaled to the size of the first: {n}.",
 }
 
 
@@ -201,6 +201,8 @@ class VideoFileSource:
 
     def _to_bgr(self, picture: "av.VideoFrame") -> U8Array:
         """Convert a picture to BGR as displayed, (H, W, 3), read-only, copied only to turn it."""
+        import av
+
         self._orientation = orientation = _orientation_of(picture)
         size_wh = square_pixel_size_wh((picture.width, picture.height), self._aspect)
         shown_wh = size_wh[::-1] if orientation.is_transposed else size_wh
@@ -212,9 +214,15 @@ class VideoFileSource:
             size_wh = self._size_wh[::-1] if orientation.is_transposed else self._size_wh
         # One thread: in slices, FFmpeg 8 now and then gets rows of odd 10-bit pictures wrong, and
         # the conversion of a common frame costs less than handing it to a pool.
-        converted = self._reformatter.reformat(
-            picture, width=size_wh[0], height=size_wh[1], format="bgr24", threads=1
-        )
+        try:
+            converted = self._reformatter.reformat(
+                picture, width=size_wh[0], height=size_wh[1], format="bgr24", threads=1
+            )
+        except av.FFmpegError as error:
+            raise SourceLost(
+                f"{self._path.name} has pictures of a kind that cannot be shown "
+                f"({picture.format.name}); the frames up to there are kept."
+            ) from error
         image: U8Array = np.ascontiguousarray(orientation.apply(converted.to_ndarray()))
         image.flags.writeable = False
         return image
@@ -305,6 +313,10 @@ def _has_moving_picture(stream: Any) -> bool:
 def _choose_stream(container: Any, path: Path) -> Any:
     streams = [stream for stream in container.streams.video if _has_moving_picture(stream)]
     if not streams:
+        if any(stream.codec_context is None for stream in container.streams.video):
+            raise SourceUnavailable(
+                f"{path} is encoded in a way that cannot be decoded here; convert it to H.264."
+            )
         only = "only sound" if container.streams.audio else "no video"
         raise SourceUnavailable(f"{path} holds {only}; a file with moving pictures is needed.")
     best = container.streams.best("video")

@@ -113,7 +113,7 @@ def test_unreadable_pictures_are_skipped_and_named(tmp_path, capfd):
     assert [frame.source_id for frame in frames] == ["b.bmp"]
     assert frames[0].index == 0
     assert report.details["skipped_pictures"] == ("a.png", "c.jpg", "d.tiff")
-    assert "3 pictures" in report.warnings[0]
+    assert "3 (a.png, c.jpg, d.tiff)" in report.warnings[0]
     assert capfd.readouterr().err == ""
 
 
@@ -151,7 +151,7 @@ def test_folder_without_pictures_is_refused(tmp_path):
 
 def test_folder_of_unreadable_pictures_is_refused(tmp_path):
     (tmp_path / "a.png").touch()
-    assert "None of the 1 pictures" in refusal(tmp_path)
+    assert "can be read (a.png)" in refusal(tmp_path)
 
 
 def test_file_that_is_no_picture_is_refused(tmp_path):

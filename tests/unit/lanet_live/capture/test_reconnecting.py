@@ -85,7 +85,7 @@ def test_camera_that_comes_back_goes_on_in_time_and_number():
     report = source.report()
     assert report.n_decoded == 5
     assert report.details["n_losses"] == 1
-    assert "lost 1 times" in report.warnings[0]
+    assert "Losses of the camera: 1" in report.warnings[0]
     assert all(camera.is_closed for camera in cameras[:3])
     source.close()
     assert cameras[3].is_closed

@@ -91,7 +91,7 @@ def test_stream_without_times_is_filled_in_and_says_so(tmp_path):
     np.testing.assert_allclose(np.diff(times(frames)), 0.04, atol=1e-6)
     if report.details:  # The demuxer of this FFmpeg left the times out.
         assert report.details == {"n_times_made_up": 5}
-        assert "5 frames of bare.m4v carry no time stamp" in report.warnings[0]
+        assert "bare.m4v without a time stamp: 5" in report.warnings[0]
 
 
 @pytest.mark.parametrize("turn", [(90, False, False), (180, False, False), (270, True, False)])
@@ -182,7 +182,7 @@ def test_damage_in_the_middle_costs_only_its_own_frames(tmp_path):
     path.write_bytes(data)
     frames, _, report, lost = read_all(path)
     assert report.details == {"n_damaged_pieces": 1}
-    assert "1 pieces of hurt.mov" in report.warnings[0]
+    assert "hurt.mov that could not be decoded: 1" in report.warnings[0]
     assert lost is None
     np.testing.assert_allclose(times(frames), [0.0, 0.04, 0.08, 0.12, 0.2, 0.24, 0.28, 0.32])
 
@@ -232,6 +232,26 @@ def test_sound_alone_is_refused(tmp_path, name):
 def test_cover_of_a_song_is_no_video(tmp_path):
     path = write_sound(tmp_path / "song.mp3", cover=four_colors())
     assert "only sound" in refusal(path)
+
+
+def test_unknown_codec_is_refused(tmp_path):
+    path = write_video(tmp_path / "new.mkv", gray_levels(2), VideoPlan(codec="ffv1"))
+    path.write_bytes(path.read_bytes().replace(b"V_FFV1", b"V_QQQQ"))
+    assert "cannot be decoded here" in refusal(path)
+
+
+def test_picture_that_cannot_be_converted_breaks_off(tmp_path):
+    class NoConverter:
+        def reformat(self, picture, **options):
+            raise av.error.ArgumentError(22, "no such conversion")
+
+    source = VideoFileSource(write_video(tmp_path / "odd.mp4", gray_levels(3)))
+    source.open()
+    source.read()
+    source._reformatter = NoConverter()
+    with pytest.raises(SourceLost, match="yuv420p"):
+        source.read()
+    source.close()
 
 
 def test_file_without_permission_is_refused(tmp_path, monkeypatch):
