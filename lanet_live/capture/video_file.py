@@ -35,7 +35,7 @@ _WARNINGS: Final = {
     "n_times_backward": (
         "Frames of {name} timed before the one ahead of them: {n}; the times are as in the file."
     ),
-    "n_damaged_pieces": "Pieces of {name} that could not be decoded: {n}; their frames are missing.",
+    "n_damaged_pieces": "Pieces of {name} that cannot be decoded: {n}; their frames are missing.",
     "n_damaged_frames": "Damaged frames of {name}: {n}; the decoder repaired what it could.",
     "n_resized_frames": "Frames of {name} scaled to the size of the first: {n}.",
 }

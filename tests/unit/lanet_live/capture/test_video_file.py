@@ -182,7 +182,7 @@ def test_damage_in_the_middle_costs_only_its_own_frames(tmp_path):
     path.write_bytes(data)
     frames, _, report, lost = read_all(path)
     assert report.details == {"n_damaged_pieces": 1}
-    assert "hurt.mov that could not be decoded: 1" in report.warnings[0]
+    assert "hurt.mov that cannot be decoded: 1" in report.warnings[0]
     assert lost is None
     np.testing.assert_allclose(times(frames), [0.0, 0.04, 0.08, 0.12, 0.2, 0.24, 0.28, 0.32])
 
