@@ -106,8 +106,7 @@ def test_overlapped_rows_equal_synchronous_rows_of_the_real_pipeline():
         )
         setting.run(run)
         rows[run] = [
-            (result.frame.index, result.frame.timestamp_s, estimate.face_id)
-            + tuple(estimate.probabilities)
+            (result.frame.index, estimate.face_id, *estimate.probabilities)
             for result in setting.sinks[0].results
             for estimate in result.estimates
         ]
