@@ -100,7 +100,7 @@ def make_probe_crops(spec: ModelSpec, *, n: int = 64, seed: int = 0) -> U8Array:
     rows = coarse[:, left] * (1 - weight) + coarse[:, left + 1] * weight  # (n, S, 6, 3)
     weight = (position - left)[:, None]
     crops = rows[:, :, left] * (1 - weight) + rows[:, :, left + 1] * weight  # (n, S, S, 3)
-    pictures: U8Array = crops.astype(np.uint8)
+    pictures: U8Array = crops.astype(np.uint8, order="C")
     return pictures
 
 

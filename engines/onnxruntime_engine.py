@@ -68,6 +68,13 @@ class OnnxRuntimeEngine:
         """What runs it."""
         return self._info
 
+    @property
+    def session(self) -> onnxruntime.InferenceSession:
+        """The runtime's own object, for benchmarks."""
+        if self._session is None:
+            raise EngineError(f"The engine {self._spec.name} is closed.")
+        return self._session
+
     def infer(self, crops_bgr: U8Array) -> F32Array:
         """Run the model on a batch of crops; see `engines.base.Engine.infer`."""
         if self._session is None:

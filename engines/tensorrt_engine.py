@@ -288,11 +288,14 @@ def open_artefact(folder: Path, artefact: Artefact, options: OpenOptions) -> Ten
 def _build_for(machine: Machine, model: ModelFile, options: OpenOptions, precision: str) -> Path:
     request = BuildRequest(BACKEND, precision, (machine.gpu.capability,), options.max_batch)
     cache = EngineCache(options.cache_folder)
-    entry = cache.get_or_build(
-        make_key(model, request),
-        lambda folder: build(model, request, folder, options.on_progress),
-    )
-    return entry.folder
+
+    def compile_model(folder: Path) -> None:
+        logger.info(
+            "Compiling %s for the %s; this is done once.", model.spec.name, machine.gpu.name
+        )
+        build(model, request, folder, options.on_progress)
+
+    return cache.get_or_build(make_key(model, request), compile_model).folder
 
 
 def _open_folder(machine: Machine, folder: Path) -> TensorRtEngine:

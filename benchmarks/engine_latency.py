@@ -1,0 +1,132 @@
+"""What the engines cost beyond their runtimes, and what taking uint8 crops saves.
+
+    python benchmarks/engine_latency.py MODEL.onnx [--precision fp32] [--calls 300] [--threads 2]
+
+For each CPU runtime and batches of 1 and 8, three things take turns on the same crops, so that a
+busy machine disturbs all of them alike:
+
+  raw      the runtime alone on the engine's own compiled model, memory bound beforehand, one
+           synchronous inference after another, as the runtimes' benchmark tools do it
+  engine   `Engine.infer`
+  numpy    the model as exported behind `engines.preprocessing`: what folding replaces
+
+Times are medians. The ratios are of the fastest tenth of the calls, which other work on the
+machine disturbs least: "overhead" is engine / raw - 1, "uint8 gain" is numpy / engine.
+"""
+
+import argparse
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import openvino as ov
+
+from engines import onnxruntime_engine, openvino_engine
+from engines.base import U8Array
+from engines.build_parity import make_probe_crops
+from engines.errors import EngineError
+from engines.onnx_file import INPUT_NAME, OUTPUT_NAME, ModelFile, read_model_file
+from engines.onnx_folding import FOLDED_INPUT_NAME
+from engines.options import PRECISIONS, OpenOptions
+from engines.preprocessing import preprocess
+
+BATCHES = (1, 8)
+Call = Callable[[], object]
+
+
+def main() -> int:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("model", type=Path)
+    parser.add_argument("--precision", choices=PRECISIONS, default="fp32")
+    parser.add_argument("--calls", type=int, default=300)
+    parser.add_argument("--threads", type=int)
+    args = parser.parse_args()
+    options = OpenOptions(precision=args.precision, threads=args.threads)
+    print(f"{'runtime':<12} {'batch':>5} {'raw ms':>8} {'engine ms':>10} {'numpy ms':>9} "
+          f"{'overhead':>9} {'uint8 gain':>11} {'ms a face':>10}")  # fmt: skip
+    try:
+        model = read_model_file(args.model)
+        for name, prepare in (("openvino", prepare_openvino), ("onnxruntime", prepare_onnxruntime)):
+            for n in BATCHES:
+                print_row(name, n, prepare(model, make_probe_crops(model.spec, n=n), options), args)
+    except EngineError as error:
+        print(f"engine_latency: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def print_row(name: str, n: int, calls: dict[str, Call], args: argparse.Namespace) -> None:
+    """Time the calls in turn and print one line."""
+    times_ms = time_in_turn(calls, args.calls)
+    ms = {key: statistics.median(times) for key, times in times_ms.items()}
+    fast = {key: statistics.quantiles(times, n=10)[0] for key, times in times_ms.items()}
+    print(
+        f"{name:<12} {n:>5} {ms['raw']:>8.3f} {ms['engine']:>10.3f} {ms['numpy']:>9.3f} "
+        f"{fast['engine'] / fast['raw'] - 1:>+9.1%} {fast['numpy'] / fast['engine']:>11.3f} "
+        f"{ms['engine'] / n:>10.3f}"
+    )
+
+
+def time_in_turn(calls: dict[str, Call], n_calls: int) -> dict[str, list[float]]:
+    """Milliseconds of each call; the order changes from round to round."""
+    names = list(calls)
+    times_ms: dict[str, list[float]] = {name: [] for name in names}
+    for call in calls.values():
+        for _ in range(10):
+            call()
+    for i in range(n_calls):
+        for name in names[i % len(names) :] + names[: i % len(names)]:
+            started_s = time.perf_counter()
+            calls[name]()
+            times_ms[name].append((time.perf_counter() - started_s) * 1000)
+    return times_ms
+
+
+def prepare_openvino(model: ModelFile, crops: U8Array, options: OpenOptions) -> dict[str, Call]:
+    """OpenVINO's three ways."""
+    engine = openvino_engine.open_model(model, options)
+    raw = engine.compiled.create_infer_request()
+    raw.set_input_tensor(ov.Tensor(crops, shared_memory=True))
+    core = ov.Core()
+    properties = {
+        name: engine.compiled.get_property(name)
+        for name in ("PERFORMANCE_HINT", "INFERENCE_PRECISION_HINT", "INFERENCE_NUM_THREADS")
+    }
+    unfolded = core.compile_model(openvino_engine.read_network(core, model), "CPU", properties)
+    floats = unfolded.create_infer_request()
+
+    def run_numpy() -> object:
+        planes = preprocess(crops, model.spec)
+        floats.set_input_tensor(ov.Tensor(planes, shared_memory=True))
+        floats.infer()
+        return floats.get_output_tensor().data.copy()
+
+    return {"raw": raw.infer, "engine": lambda: engine.infer(crops), "numpy": run_numpy}
+
+
+def prepare_onnxruntime(model: ModelFile, crops: U8Array, options: OpenOptions) -> dict[str, Call]:
+    """ONNX Runtime's three ways; it runs fp32 whatever the precision asked for."""
+    engine = onnxruntime_engine.open_model(model, OpenOptions(threads=options.threads))
+    binding = engine.session.io_binding()
+    binding.bind_cpu_input(FOLDED_INPUT_NAME, crops)
+    logits = np.zeros((len(crops), len(model.spec.labels)), dtype=np.float32)
+    binding.bind_output(OUTPUT_NAME, "cpu", 0, np.float32, logits.shape, logits.ctypes.data)
+    reference = onnxruntime_engine.open_reference(model, threads=options.threads)
+
+    def run_numpy() -> object:
+        feed = {INPUT_NAME: preprocess(crops, model.spec)}
+        return reference.session.run([OUTPUT_NAME], feed)
+
+    return {
+        "raw": lambda: engine.session.run_with_iobinding(binding),
+        "engine": lambda: engine.infer(crops),
+        "numpy": run_numpy,
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
