@@ -15,7 +15,7 @@ Setting = int | float | bool | str
 OPTIMIZERS = ("adam", "adamw", "sgd")
 SCHEDULES = ("exp", "cosine", "linear", "one-cycle")
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
-TARGETS = ("hard", "votes")
+TARGETS = ("hard", "votes", "distribution")
 SELECTIONS = ("accuracy", "mean_class_accuracy", "macro_f1", "js", "nll")
 CONFIG_FILE = "config.json"
 
@@ -45,7 +45,8 @@ class FitConfig:
         clip_norm: Largest norm of the gradient; 0 switches clipping off.
         ema_decay: Of the averaged weights used for inference; 0 switches averaging off.
         precision: One of `PRECISIONS`.
-        targets: "hard" labels or "votes", the distribution of the annotators' votes.
+        targets: "hard" labels, "votes" (the shares of all votes for a class), or "distribution"
+            (the shares by the data set's own rule, which drops single votes).
         noise: Label noise, e.g. "none" or "asymmetric:0.2".
         augment: Preset of `trainer.transforms`.
         sampler: "shuffle", "balanced" or "progressive".
@@ -97,8 +98,8 @@ class FitConfig:
             (not 0 <= self.drop_path_rate < 1, "--drop-path must lie in 0 to 1, 1 excluded"),
             (self.workers < 0, "--workers must not be negative"),
             (
-                self.noise != "none" and self.targets == "votes",
-                "--noise changes hard labels; it cannot be combined with --targets votes",
+                self.noise != "none" and self.targets != "hard",
+                f"--noise changes hard labels; it does not go with --targets {self.targets}",
             ),
         ]
         for is_wrong, sentence in problems:

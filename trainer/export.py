@@ -2,7 +2,9 @@
 
 import tempfile
 import warnings
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -12,14 +14,96 @@ from torch import nn
 from engines.onnx_file import INPUT_NAME, OUTPUT_NAME, read_model_file
 from engines.registry import open_engine
 from engines.spec import METADATA_KEY, ModelSpec
+from trainer.calibration import fit_temperature
+from trainer.datasets.prepared import open_prepared
 from trainer.errors import ConfigError, TrainerError
+from trainer.loader import EvalLoader
+from trainer.predictions import mean_logits
+from trainer.run_folder import choose_weights, load_network
 from trainer.torch_engine import TorchEngine
+from trainer.training_data import vote_shares
 
 # Read by OpenVINO, ONNX Runtime and TensorRT alike.
 OPSET = 18
 # Largest difference of a logit, relative to the largest logit: float32 sums in another order.
 TOLERANCE = 1e-4
 _N_PROBES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class ExportOptions:
+    """What goes into the model's description.
+
+    Attributes:
+        weights: "best" or "last"; None takes the best epoch where one was chosen.
+        name: Shown to the user; None: method, backbone and size.
+        ensemble: Views averaged for every estimate, as in `ModelSpec`.
+        calibration_data: Prepared data set whose validation split the temperature is fitted on.
+        max_uncertainty: Default threshold; None: that of `ModelSpec`.
+        min_quality: Likewise.
+    """
+
+    weights: str | None = None
+    name: str | None = None
+    ensemble: str = "none"
+    calibration_data: str | None = None
+    max_uncertainty: float | None = None
+    min_quality: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExportSummary:
+    """What was written.
+
+    Attributes:
+        spec: In the file.
+        size_bytes: Of the file.
+        difference: Largest difference of a logit, relative to the largest logit.
+        tolerance: What was allowed.
+    """
+
+    spec: ModelSpec
+    size_bytes: int
+    difference: float
+    tolerance: float
+
+
+def export_run(folder: Path, path: Path, options: ExportOptions) -> ExportSummary:
+    """Export the inference network of a run.
+
+    Raises:
+        ConfigError: There is no such run or file, or no such weights.
+        CheckpointError: The run's files are damaged.
+        TrainerError: The file does not compute what the network computes.
+    """
+    if path.suffix != ".onnx":
+        raise ConfigError(f"The model's file must end in .onnx, got '{path}'.")
+    weights = options.weights or choose_weights(folder)
+    network, spec = load_network(folder, weights=weights)
+    changes: dict[str, Any] = {"ensemble": options.ensemble}
+    for field in ("name", "max_uncertainty", "min_quality"):
+        if getattr(options, field) is not None:
+            changes[field] = getattr(options, field)
+    spec = replace(spec, **changes)
+    if options.calibration_data is not None:
+        spec = calibrate(network, spec, options.calibration_data)
+    difference = export_onnx(network, spec, path)
+    return ExportSummary(spec, path.stat().st_size, difference, TOLERANCE)
+
+
+def calibrate(network: nn.Module, spec: ModelSpec, data: str) -> ModelSpec:
+    """Fit the temperature on the votes, or labels, of the validation split."""
+    dataset = open_prepared(data)
+    if dataset.labels != spec.labels:
+        raise ConfigError(f"The data set {dataset.name} has other classes than the model.")
+    split = dataset.split("valid")
+    split = split.select(np.flatnonzero(split.label >= 0))
+    batches = EvalLoader(split, size_px=spec.input_size_px)
+    logits = mean_logits(TorchEngine(network, spec), batches)
+    temperature = fit_temperature(logits, vote_shares(split))
+    fitted_on = {"data": dataset.name, "split": "valid", "n_images": len(split)}
+    provenance = {**spec.provenance, "temperature_fitted_on": fitted_on}
+    return replace(spec, temperature=temperature, provenance=provenance)
 
 
 def export_onnx(network: nn.Module, spec: ModelSpec, path: Path) -> float:

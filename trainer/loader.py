@@ -6,6 +6,7 @@ else, so that neither workers nor processes nor a resumed run change it.
 
 import dataclasses
 import multiprocessing
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -274,3 +275,5 @@ def _as_is(batch: Any) -> Any:
 
 def _start_worker(_number: int) -> None:
     cv2.setNumThreads(0)
+    # Ctrl-C reaches every process of the terminal; only the training process may act on it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

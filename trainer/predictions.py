@@ -67,6 +67,18 @@ def predict(
     return Predictions(tuple(sample_ids), spec.labels, probabilities, uncertainty, model)
 
 
+def mean_logits(engine: Engine, batches: Iterable[tuple[NDArray[np.int64], U8Array]]) -> F64Array:
+    """Return the logits averaged over the views the model is used with, (N, C)."""
+    is_mirrored = engine.spec.ensemble == "mirror"
+    rows = []
+    for _, crops in batches:
+        logits = engine.infer(crops).astype(np.float64)
+        if is_mirrored:
+            logits = (logits + engine.infer(np.ascontiguousarray(crops[:, :, ::-1]))) / 2
+        rows.append(logits)
+    return np.concatenate(rows)
+
+
 def _as_face(crop_bgr: U8Array) -> AlignedFace:
     """Wrap a crop that is aligned already; nothing is sampled again from its frame."""
     return AlignedFace(0, crop_bgr, np.eye(2, 3), Quality(1.0))

@@ -91,6 +91,11 @@ def build_method(config: FitConfig, *, labels: torch.Tensor, targets: torch.Tens
     )
 
 
+def choose_weights(folder: Path) -> str:
+    """Return "best" where an epoch was chosen on the validation split, else "last"."""
+    return "best" if (folder / BEST_FILE).is_file() else "last"
+
+
 def load_network(folder: Path, *, weights: str = "best") -> tuple[nn.Module, ModelSpec]:
     """Build the inference network of a run and fill it.
 
@@ -120,24 +125,30 @@ def load_network(folder: Path, *, weights: str = "best") -> tuple[nn.Module, Mod
     )
     network = method.inference_network().eval().requires_grad_(False)
     load_exactly(network, checkpoint.tensors, what="run's network")
-    return network, _describe(config, facts, weights, checkpoint.state)
+    metrics = checkpoint.state["metrics"]
+    trained = {
+        "weights": weights,
+        "epoch": checkpoint.state["epoch"],
+        "metrics": {name: value for name, value in metrics.items() if name.startswith("valid_")},
+    }
+    return network, describe_model(config, facts, trained=trained)
 
 
-def _describe(config: FitConfig, facts: RunFacts, weights: str, state: dict[str, Any]) -> ModelSpec:
-    """Write down everything the app needs to know, and where the network comes from."""
+def describe_model(
+    config: FitConfig, facts: RunFacts, *, trained: dict[str, Any] | None = None
+) -> ModelSpec:
+    """Write down everything the app needs to know, and where the network comes from.
+
+    Args:
+        config: Of the run.
+        facts: Of the run.
+        trained: Which weights, their epoch and their figures, once there are any.
+    """
     recipe = dataclasses.asdict(config)
     for name in ("data", "workers"):
         del recipe[name]
     if config.pretrained is not None:
         recipe["pretrained"] = facts.initialisation
-    provenance = {
-        "method": config.method,
-        "recipe": recipe,
-        "run": dataclasses.asdict(facts),
-        "weights": weights,
-        "epoch": state["epoch"],
-        "metrics": {k: v for k, v in state["metrics"].items() if k.startswith("valid_")},
-    }
     return ModelSpec(
         name=f"{config.method}-{config.backbone}-{config.size_px}",
         labels=facts.labels,
@@ -146,7 +157,7 @@ def _describe(config: FitConfig, facts: RunFacts, weights: str, state: dict[str,
         mean=config.mean,
         std=config.std,
         alignment=TEMPLATE_ID,
-        provenance=provenance,
+        provenance={"recipe": recipe, "run": dataclasses.asdict(facts), **(trained or {})},
     )
 
 

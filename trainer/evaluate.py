@@ -1,0 +1,194 @@
+"""Measure a run, a model file, an engine or a table of predictions on one split."""
+
+import hashlib
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engines.base import Engine
+from engines.registry import open_engine
+from lanet_live.face.template import TEMPLATE_ID
+from trainer.datasets.prepared import PreparedDataset, PreparedSplit, open_prepared
+from trainer.end_to_end import EndToEndBatches
+from trainer.errors import ConfigError
+from trainer.fit import plain_command
+from trainer.judging import Answers, judge
+from trainer.loader import EvalLoader
+from trainer.predictions import Predictions, predict, read_predictions
+from trainer.run_folder import choose_weights, library_versions
+from trainer.torch_engine import TorchEngine
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluateOptions:
+    """What is measured, on what, and how.
+
+    Attributes:
+        model: Run folder, `.onnx`, compiled engine, or `.csv` of predictions.
+        data: Prepared data set.
+        split: "valid", "test" or "train".
+        is_end_to_end: Whole pictures through the app's face search, tracker and alignment.
+        weights: Of a run: "best", "last", or None for best where there is one.
+        backend: Runtime for a model file.
+        duplicates_of: Also measure without the images that are pixel for pixel in this split.
+        n_resamples: Of the bootstrap.
+        seed: Of the bootstrap.
+    """
+
+    model: Path
+    data: str
+    split: str
+    is_end_to_end: bool = False
+    weights: str | None = None
+    backend: str = "auto"
+    duplicates_of: str | None = None
+    n_resamples: int = 1000
+    seed: int = 0
+
+
+def evaluate(options: EvaluateOptions) -> tuple[dict[str, Any], Predictions]:
+    """Measure a model.
+
+    Returns:
+        The report as plain values, and the predictions for every image of the split.
+
+    Raises:
+        ConfigError: The model cannot be opened or does not fit the data.
+        DataError: The split or the table of predictions is not as expected.
+        EngineError: The model file or its runtime is unusable.
+    """
+    dataset = open_prepared(options.data)
+    split = dataset.split(options.split)
+    predictions, model = _predict(options, split)
+    answers = Answers(
+        split.sample_ids,
+        dataset.labels,
+        split.label,
+        None if split.votes is None else split.votes.astype(np.float64),
+    )
+    measure = partial(
+        judge, predictions, answers, seed=options.seed, n_resamples=options.n_resamples
+    )
+    report: dict[str, Any] = {
+        "model": predictions.model,
+        "model_details": model,
+        "dataset": dataset.name,
+        "split": options.split,
+        "label_rule": dataset.rule if options.split == "train" else _rule(dataset),
+        "crops": "whole images, end to end" if options.is_end_to_end else "direct crops",
+        "n_images_in_split": len(split),
+        "command": plain_command(sys.argv),
+        "libraries": library_versions(),
+        "readings": measure(),
+    }
+    if options.duplicates_of is not None:
+        copies = find_copies(split, dataset.split(options.duplicates_of))
+        rest = measure(left_out=list(copies))
+        report["readings"] |= {
+            f"{name}, without copies of {options.duplicates_of} images": reading
+            for name, reading in rest.items()
+        }
+        report["copies"] = {"of_split": options.duplicates_of, "images": copies}
+    return report, predictions
+
+
+def _rule(dataset: PreparedDataset) -> str:
+    return "majority" if dataset.record["has_votes"] else "given"
+
+
+def _predict(options: EvaluateOptions, split: PreparedSplit) -> tuple[Predictions, dict[str, Any]]:
+    """Get predictions from whatever the model is."""
+    if options.model.suffix.lower() == ".csv":
+        if options.is_end_to_end:
+            raise ConfigError("--end-to-end needs a model, not a table of predictions.")
+        table = read_predictions(options.model, split.sample_ids, split.class_names)
+        return table, {"file": options.model.name}
+    engine = open_model(options)
+    try:
+        size_px = engine.spec.input_size_px
+        batches = (
+            EndToEndBatches(split, size_px=size_px)
+            if options.is_end_to_end
+            else EvalLoader(split, size_px=size_px)
+        )
+        predictions = predict(engine, batches, split.sample_ids)
+    finally:
+        engine.close()
+    info = engine.info
+    return predictions, {
+        "name": engine.spec.name,
+        "backend": info.backend,
+        "precision": info.precision,
+        "runtime_version": info.runtime_version,
+        "sha256": info.model_sha256,
+        "temperature": engine.spec.temperature,
+        "ensemble": engine.spec.ensemble,
+    }
+
+
+def open_model(options: EvaluateOptions) -> Engine:
+    """Open a run folder's network, or a model file on a runtime.
+
+    Raises:
+        ConfigError: There is nothing of this name, or it was trained on other crops.
+    """
+    if not options.model.exists():
+        raise ConfigError(f"There is no model at '{options.model}'.")
+    engine: Engine
+    if (options.model / "config.json").is_file():
+        weights = options.weights or choose_weights(options.model)
+        engine = TorchEngine.from_run(options.model, weights=weights)
+    else:
+        engine = open_engine(options.model, backend=options.backend)
+    if engine.spec.alignment != TEMPLATE_ID:
+        alignment = engine.spec.alignment
+        engine.close()
+        raise ConfigError(
+            f"The model was trained on crops of the template {alignment}, the data was prepared "
+            f"for {TEMPLATE_ID}."
+        )
+    return engine
+
+
+def find_copies(split: PreparedSplit, other: PreparedSplit) -> dict[str, str]:
+    """Find the images of a split that are pixel for pixel an image of another one.
+
+    Returns:
+        Sample id -> sample id of its first copy in the other split.
+    """
+    known: dict[bytes, str] = {}
+    for position, sample_id in enumerate(other.sample_ids):
+        known.setdefault(_fingerprint(other, position), sample_id)
+    return _matches(split, known)
+
+
+def _matches(split: PreparedSplit, known: dict[bytes, str]) -> dict[str, str]:
+    copies = {}
+    for position, sample_id in enumerate(split.sample_ids):
+        original = known.get(_fingerprint(split, position))
+        if original is not None:
+            copies[sample_id] = original
+    return copies
+
+
+def _fingerprint(split: PreparedSplit, position: int) -> bytes:
+    image = split.image(position)
+    return hashlib.sha256(str(image.shape).encode() + image.tobytes()).digest()
+
+
+def headline(report: dict[str, Any], figures: Sequence[str]) -> list[str]:
+    """Return one line per reading for the terminal."""
+    lines = []
+    for name, reading in report["readings"].items():
+        parts = []
+        for figure in figures:
+            value = reading["metrics"].get(figure)
+            if value is not None and value["value"] is not None:
+                parts.append(f"{figure} {value['value']:.4f}")
+        lines.append(f"{name}, {reading['n_images']} images: {', '.join(parts)}")
+    return lines
