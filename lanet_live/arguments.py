@@ -81,6 +81,8 @@ def parse_config(namespace: argparse.Namespace, *, command: str) -> LiveConfig:
     export = _export(namespace)
     if export is not None and not sources:
         raise ConfigError("Name what to analyse with --video, --images or --camera.")
+    if export is not None and "plot" in export.formats and namespace.images:
+        raise ConfigError("A timeline needs time, and pictures have none; leave out plot.")
     if export is None and len(sources) > 1:
         raise ConfigError("The window shows one source at a time; add --export to analyse several.")
     return LiveConfig(

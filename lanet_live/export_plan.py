@@ -113,7 +113,7 @@ def _qualify_equal(
 def _stem(source: SourceConfig) -> str:
     if source.path is not None:
         path = source.path.resolve()
-        return path.name if source.kind == "images" else path.stem
+        return path.name if path.is_dir() else path.stem
     name = source.title if source.kind == "camera" else source.kind
     return re.sub(r"[^\w.-]+", "_", name).strip("_")
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from lanet_live.face.alignment import N_LANDMARKS
 from lanet_live.face.landmarker import BLENDSHAPE_NAMES
-from lanet_live.records import ExpressionEstimate, FaceTrack, FrameResult
+from lanet_live.records import ExpressionEstimate, FaceTrack, Frame, FrameResult
 
 Value = int | float | str | None
 
@@ -94,21 +94,20 @@ class TableLayout:
 
         Values follow `columns`; None stands for empty. Numbers that are not finite are empty.
         """
+        frame = result.frame
         if not result.tracks:
             n_empty = len(self.columns()) - len(_FRAME)
-            return [
-                [result.frame.index, None, result.frame.timestamp_s, None, 0, *[None] * n_empty]
-            ]
+            return [[frame.index, None, _finite(frame.timestamp_s), None, 0, *[None] * n_empty]]
         return [
-            self._face_row(result, track, estimate)
+            [_finite(value) for value in self._face_row(frame, track, estimate)]
             for track, estimate in zip(result.tracks, result.estimates, strict=True)
         ]
 
     def _face_row(
-        self, result: FrameResult, track: FaceTrack, estimate: ExpressionEstimate
+        self, frame: Frame, track: FaceTrack, estimate: ExpressionEstimate
     ) -> list[Value]:
         left, top, right, bottom = track.box_xyxy_px.tolist()
-        row: list[Value] = [result.frame.index, track.face_id, result.frame.timestamp_s]
+        row: list[Value] = [frame.index, track.face_id, frame.timestamp_s]
         row += [track.score, 1, left, top, right - left, bottom - top]
         row += track.pose_rad.tolist()
         row += estimate.probabilities.tolist()
@@ -120,7 +119,8 @@ class TableLayout:
         if self.has_smoothed:
             smoothed = estimate.smoothed
             row += [None] * len(self.labels) if smoothed is None else smoothed.tolist()
-        return [
-            None if isinstance(value, float) and not math.isfinite(value) else value
-            for value in row
-        ]
+        return row
+
+
+def _finite(value: Value) -> Value:
+    return None if isinstance(value, float) and not math.isfinite(value) else value

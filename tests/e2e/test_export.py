@@ -8,6 +8,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import av
+import cv2
+import numpy as np
 import pytest
 
 from lanet_live.config import EngineConfig, LiveConfig, SourceConfig
@@ -194,3 +197,33 @@ def test_the_installed_program_runs(demo_clip: Path, model_path: Path, tmp_path:
     assert done.returncode == 0, done.stderr
     assert "demo.csv" in done.stdout
     assert len(read_rows(tmp_path / "demo.csv")) == 5
+
+
+def test_pictures_have_rows_without_time(
+    run_program: RunProgram, demo_clip: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    with av.open(str(demo_clip)) as container:
+        first = next(container.decode(video=0)).to_ndarray(format="bgr24")
+    cv2.imwrite(str(folder / "p10.png"), first)
+    cv2.imwrite(str(folder / "p2.png"), np.zeros_like(first))
+    out_dir = tmp_path / "out"
+    ran = run_program("--images", folder, "--export", "csv", "video", "--out", out_dir)
+    assert ran.code == 0, ran.err
+    rows = read_rows(out_dir / "pictures.csv")
+    assert [(row["frame"], row["timestamp"], row["success"]) for row in rows] == [
+        ("0", "", "0"), ("1", "", "1"),
+    ]  # fmt: skip
+    metadata = read_metadata(out_dir / "pictures.metadata.json")
+    assert metadata["source"]["details"]["pictures"] == ["p2.png", "p10.png"]
+    assert read_times_s(out_dir / "pictures_annotated.mp4") == [0.0, 1.0]
+
+
+def test_every_face_of_a_group_has_an_id_of_its_own(
+    run_program: RunProgram, shared_dir: Path, tmp_path: Path
+) -> None:
+    picture = shared_dir / "clips" / "multi_face.jpg"
+    assert run_program("--images", picture, "--export", "csv", "--out", tmp_path).code == 0
+    rows = read_rows(tmp_path / "multi_face.csv")
+    assert sorted(row["face_id"] for row in rows) == ["0", "1", "2", "3", "4"]

@@ -73,6 +73,7 @@ def test_smoothing_is_off_unless_asked_for_and_has_a_usual_strength() -> None:
         (["clip.mp4"], "name a file with --video clip.mp4"),
         (["--export", "xls", "--video", "a"], "invalid choice: 'xls'"),
         (["--export", "csv"], "Name what to analyse"),
+        (["--images", "a", "--export", "plot"], "pictures have none; leave out plot"),
         (["--video", "a", "b"], "one source at a time; add --export"),
         (["--video", "a", "--out", "x"], "--out works together with --export"),
         (["--video", "a", "--start", "0"], "--start works together with --export"),

@@ -1,3 +1,4 @@
+import math
 from pathlib import Path
 
 import av
@@ -37,6 +38,11 @@ def test_times_before_zero_are_moved_to_start_at_zero(tmp_path: Path) -> None:
 def test_repeated_time_stamps_lose_no_frame(tmp_path: Path) -> None:
     frames = write(tmp_path / "a.mp4", *(make_result(i, timestamp_s=0.5) for i in range(4)))
     assert len(frames) == 4
+
+
+def test_pictures_without_time_follow_each_other_at_one_a_second(tmp_path: Path) -> None:
+    results = [make_result(i, timestamp_s=math.nan) for i in range(3)]
+    assert [f.time for f in write(tmp_path / "a.mp4", *results)] == pytest.approx([0, 1, 2])
 
 
 def test_odd_sizes_are_filled_up_not_scaled(tmp_path: Path) -> None:

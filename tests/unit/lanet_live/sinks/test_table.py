@@ -1,5 +1,6 @@
 import csv
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -90,9 +91,11 @@ def test_smoothed_columns_leave_the_raw_ones_alone(tmp_path: Path) -> None:
 
 
 def test_numbers_that_are_not_finite_are_empty(tmp_path: Path) -> None:
-    result = make_result(disagreement=float("nan"))
-    (row,) = write_csv(tmp_path / "a.csv", result)
-    assert row["disagreement"] == ""
+    results = [make_result(0, disagreement=math.nan, timestamp_s=math.nan)]
+    results += [make_result(1, face_ids=(), timestamp_s=math.nan)]
+    with_face, without = write_csv(tmp_path / "a.csv", *results)
+    assert (with_face["disagreement"], with_face["timestamp"]) == ("", "")
+    assert (without["timestamp"], without["success"]) == ("", "0")
 
 
 def test_a_label_with_a_comma_is_quoted(tmp_path: Path) -> None:
