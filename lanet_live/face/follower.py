@@ -1,12 +1,13 @@
 """One landmarker that follows one face inside a fixed part of the frame."""
 
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lanet_live.face.landmarker import FaceLandmarker, FaceMesh, RunningMode
-from lanet_live.face.search import View
+from lanet_live.face.views import View
 
 U8Array = NDArray[np.uint8]
 
@@ -74,12 +75,14 @@ class Follower:
 class FollowerPool:
     """Followers waiting for a face: opening one takes a tenth of a second, starting it none."""
 
-    def __init__(self) -> None:
-        self._idle: list[Follower] = []
+    def __init__(self, open_follower: Callable[[], Follower] = Follower) -> None:
+        self._open_follower = open_follower
+        # One is opened at once, so that the first face does not wait for it.
+        self._idle = [open_follower()]
 
     def take(self) -> Follower:
         """Return an idle follower, or a new one."""
-        return self._idle.pop() if self._idle else Follower()
+        return self._idle.pop() if self._idle else self._open_follower()
 
     def give_back(self, follower: Follower) -> None:
         """Keep a follower for the next face."""

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lanet_live.face.appearance import chip_similarity
-from lanet_live.face.search import is_same_face
+from lanet_live.face.matching import is_same_face
 
 F32Array = NDArray[np.float32]
 F64Array = NDArray[np.float64]

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lanet_live.face.search import View
+from lanet_live.face.views import View
 
 F32Array = NDArray[np.float32]
 F64Array = NDArray[np.float64]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from lanet_live.face.search import View, coarse_views, fine_views
+from lanet_live.face.views import View, coarse_views, fine_views
 
 # How soon a newcomer beside a known face is noticed. A look at one view costs about a fifth of the
 # landmarks of one face; these intervals keep the search below a few percent of the work.

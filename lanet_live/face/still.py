@@ -8,17 +8,10 @@ from numpy.typing import NDArray
 
 from lanet_live.face.agreement import NO_AGREEMENT, keypoint_disagreement
 from lanet_live.face.landmarker import FaceDetector, FaceLandmarker, RunningMode
-from lanet_live.face.matching import landmark_box
+from lanet_live.face.matching import is_same_face, landmark_box
 from lanet_live.face.pose import head_pose
-from lanet_live.face.search import (
-    Candidate,
-    coarse_views,
-    fine_views,
-    is_same_face,
-    look_closer,
-    search,
-    square_view_around,
-)
+from lanet_live.face.search import Candidate, look_closer, search
+from lanet_live.face.views import coarse_views, fine_views, square_view_around
 
 U8Array = NDArray[np.uint8]
 F32Array = NDArray[np.float32]
