@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from engines.errors import EngineError
 from lanet_live.arguments import parse_arguments, parse_config
-from lanet_live.config import LiveConfig
+from lanet_live.config import EngineConfig, LiveConfig
 from lanet_live.errors import LanetLiveError
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def _list_cameras() -> int:
 def _examine(namespace: argparse.Namespace) -> int:
     from lanet_live.doctor import examine, format_json, format_text
 
-    findings = examine()
+    findings = examine(EngineConfig(model_path=namespace.model))
     _say(format_json(findings) if namespace.json else format_text(findings))
     return ExitCode.OK if findings.is_healthy else ExitCode.USER_ERROR
 
@@ -129,7 +129,8 @@ def _export_one(exporter: "Exporter", job: "ExportJob", *, is_quiet: bool) -> "R
     from lanet_live.progress import ProgressBar
 
     title = job.source.title
-    with ProgressBar(title, is_shown=not is_quiet and sys.stderr.isatty()) as bar:
+    name = title if job.source.path is None else job.source.path.name
+    with ProgressBar(name, is_shown=not is_quiet and sys.stderr.isatty()) as bar:
         summary = exporter.run(job, on_progress=bar.update)
     for warning in summary.warnings:
         _complain(warning)

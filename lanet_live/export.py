@@ -176,7 +176,7 @@ class _Run:
     def _remove_old_files(self) -> None:
         """With --overwrite, leave nothing of an earlier run beside this one's metadata."""
         if self._export.overwrite:
-            for path in self._job.paths:
+            for path in (*self._job.paths, *self._job.temporary_paths):
                 try:
                     path.unlink(missing_ok=True)
                 except OSError as error:

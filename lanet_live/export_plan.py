@@ -1,4 +1,4 @@
-"""Which files a run writes. Imports nothing heavy."""
+"""Which files a run writes."""
 
 import re
 from collections import Counter
@@ -9,6 +9,7 @@ from typing import Final
 
 from lanet_live.config import ExportConfig, SourceConfig
 from lanet_live.errors import ConfigError
+from lanet_live.sinks.parquet import stream_path_of
 
 # A video keeps its own name for itself, so that no export can replace the recording.
 SUFFIXES: Final = {
@@ -37,8 +38,13 @@ class ExportJob:
 
     @property
     def paths(self) -> tuple[Path, ...]:
-        """All files of this job."""
+        """All files of this job that are there when it is done."""
         return (*self.outputs.values(), self.metadata_path)
+
+    @property
+    def temporary_paths(self) -> tuple[Path, ...]:
+        """Files that are there while it runs, and after a crash."""
+        return (stream_path_of(self.outputs["parquet"]),) if "parquet" in self.outputs else ()
 
 
 def plan_jobs(sources: Sequence[SourceConfig], export: ExportConfig) -> tuple[ExportJob, ...]:
@@ -70,7 +76,7 @@ def check_outputs(job: ExportJob, export: ExportConfig) -> None:
         raise ConfigError(
             f"The output folder {export.out_dir} cannot be made: {error.strerror}."
         ) from error
-    for path in job.paths:
+    for path in (*job.paths, *job.temporary_paths):
         if job.source.path is not None and path.resolve() == job.source.path.resolve():
             raise ConfigError(
                 f"{path} is what is to be analysed; choose another folder with --out."

@@ -30,6 +30,11 @@ def require_pyarrow() -> None:
         ) from error
 
 
+def stream_path_of(path: Path) -> Path:
+    """Return where the rows of a Parquet file are until it is complete."""
+    return path.with_name(f"{path.name}.arrows")
+
+
 class ParquetSink:
     """Collects rows in an Arrow stream and publishes them as one Parquet file at the end.
 
@@ -45,7 +50,7 @@ class ParquetSink:
     def __init__(self, path: Path, layout: TableLayout, *, overwrite: bool = False) -> None:
         require_pyarrow()
         self.path = path
-        self.stream_path = path.with_name(f"{path.name}.arrows")
+        self.stream_path = stream_path_of(path)
         self._layout = layout
         self._overwrite = overwrite
         self._rows: list[list[Value]] = []

@@ -96,12 +96,17 @@ class TableLayout:
         """
         frame = result.frame
         if not result.tracks:
-            n_empty = len(self.columns()) - len(_FRAME)
+            n_empty = self._n_columns() - len(_FRAME)
             return [[frame.index, None, _finite(frame.timestamp_s), None, 0, *[None] * n_empty]]
         return [
             [_finite(value) for value in self._face_row(frame, track, estimate)]
             for track, estimate in zip(result.tracks, result.estimates, strict=True)
         ]
+
+    def _n_columns(self) -> int:
+        n_basic = len(_FRAME) + len(_GEOMETRY) + len(self.labels) + len(_JUDGEMENT)
+        n_full = (len(BLENDSHAPE_NAMES) + 2 * N_LANDMARKS) if self.is_full else 0
+        return n_basic + n_full + (len(self.labels) if self.has_smoothed else 0)
 
     def _face_row(
         self, frame: Frame, track: FaceTrack, estimate: ExpressionEstimate

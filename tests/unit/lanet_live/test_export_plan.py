@@ -69,10 +69,12 @@ def test_the_folder_is_made(tmp_path: Path) -> None:
     assert (tmp_path / "a" / "b").is_dir()
 
 
-@pytest.mark.parametrize("name", ["clip.csv", "clip.metadata.json"])
+@pytest.mark.parametrize("name", ["clip.csv", "clip.metadata.json", "clip.parquet.arrows"])
 def test_files_that_are_there_are_replaced_only_on_request(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("old")
-    keep, replace = (ExportConfig(("csv",), tmp_path, overwrite=flag) for flag in (False, True))
+    keep, replace = (
+        ExportConfig(("csv", "parquet"), tmp_path, overwrite=flag) for flag in (False, True)
+    )
     (job,) = plan_jobs(video("clip.mp4"), keep)
     with pytest.raises(ConfigError, match=rf"{name} is already there; add --overwrite"):
         check_outputs(job, keep)

@@ -61,6 +61,14 @@ def test_a_frame_without_a_face_is_one_row_of_empty_values(tmp_path: Path) -> No
     assert (tmp_path / "a.csv").read_text().splitlines()[1] == "4,,0.160000,,0" + "," * 20
 
 
+@pytest.mark.parametrize("is_full", [False, True])
+@pytest.mark.parametrize("has_smoothed", [False, True])
+def test_every_row_has_a_value_for_every_column(is_full: bool, has_smoothed: bool) -> None:
+    layout = TableLayout(LABELS, is_full=is_full, has_smoothed=has_smoothed)
+    for result in (make_result(0, face_ids=()), make_result(1)):
+        assert {len(row) for row in layout.rows(result)} == {len(layout.columns())}
+
+
 def test_faces_of_one_frame_are_rows_by_ascending_id(tmp_path: Path) -> None:
     rows = write_csv(tmp_path / "a.csv", make_result(0, face_ids=(1, 2, 5)), make_result(1))
     assert [(r["frame"], r["face_id"]) for r in rows] == [
