@@ -13,6 +13,7 @@ _SPELLINGS: Final[dict[str, tuple[str, ...]]] = {
     "fear": ("fearful", "afraid", "scared"),
     "contempt": ("contemptuous",),
 }
+EXPRESSIONS: Final = tuple(_SPELLINGS)
 _BY_SPELLING: Final = {
     spelling: name for name, others in _SPELLINGS.items() for spelling in (name, *others)
 }

@@ -21,6 +21,7 @@ F32Array = NDArray[np.float32]
 F64Array = NDArray[np.float64]
 
 _ERASING_TRIES: Final = 10
+_LOW_LIGHT: Final = (0.35, 0.75)
 _LEVELS: Final = np.arange(256, dtype=np.float32) / 255
 
 
@@ -38,7 +39,7 @@ class Augmentation:
         brightness: Largest change, added to 1 as a factor.
         contrast: Likewise, about the middle grey.
         gamma: Range of the exponent; above 1 darkens.
-        low_light_p: Darken by a further factor of 0.25 to 0.7.
+        low_light_p: Darken by a further factor of 0.35 to 0.75.
         noise_p: Add Gaussian noise.
         noise_std: Range of its standard deviation, on the 0 to 255 scale.
         blur_p: Blur.
@@ -96,7 +97,7 @@ PRESETS: Final[dict[str, Augmentation]] = {
         gamma=(0.7, 1.5),
         low_light_p=0.1,
         noise_p=0.3,
-        noise_std=(1.0, 10.0),
+        noise_std=(1.0, 8.0),
         blur_p=0.2,
         sharpen_p=0.3,
         shrink_p=0.2,
@@ -234,7 +235,7 @@ class Drawing:
         contrast = 1 + generator.uniform(-a.contrast, a.contrast)
         brightness = 1 + generator.uniform(-a.brightness, a.brightness)
         if is_dark:
-            brightness *= generator.uniform(0.25, 0.7)
+            brightness *= generator.uniform(*_LOW_LIGHT)
         curve = ((curve - 0.5) * contrast + 0.5) * brightness
         levels: U8Array = np.clip(curve * 255 + 0.5, 0, 255).astype(np.uint8)
         return levels

@@ -1,8 +1,10 @@
 """What a data set is before it is prepared: samples in splits, and the files they come from."""
 
+import hashlib
 from dataclasses import dataclass, replace
 
 from trainer.datasets.files import SourceFiles
+from trainer.errors import ConfigError
 
 SPLIT_NAMES = ("train", "valid", "test")
 LABEL_RULES = ("given", "majority", "distribution", "plurality")
@@ -63,3 +65,31 @@ def with_distinct_ids(samples: list[Sample]) -> tuple[Sample, ...]:
         name = sample.sample_id if count == 1 else f"{sample.sample_id}#{count}"
         distinct.append(replace(sample, sample_id=name))
     return tuple(distinct)
+
+
+def hold_out(listing: DatasetListing, share: float) -> DatasetListing:
+    """Move a share of the train split into a new validation split.
+
+    The digest of a sample's id decides, so the choice is the same everywhere and does not change
+    when samples are added. Each class gives its share.
+
+    Raises:
+        ConfigError: The share is out of range, or the data set has a validation split.
+    """
+    if not 0 < share < 1:
+        raise ConfigError(f"--valid-share must lie between 0 and 1, got {share}.")
+    if "valid" in listing.splits or "train" not in listing.splits:
+        raise ConfigError("--valid-share needs a data set with a train and without a valid split.")
+    train = listing.splits["train"]
+    ordered = sorted(train, key=lambda s: hashlib.sha256(s.sample_id.encode()).digest())
+    held: set[str] = set()
+    for label in {sample.label for sample in train}:
+        of_class = [sample.sample_id for sample in ordered if sample.label == label]
+        held.update(of_class[: round(share * len(of_class))])
+    splits = {
+        **listing.splits,
+        "train": tuple(s for s in train if s.sample_id not in held),
+        "valid": tuple(s for s in train if s.sample_id in held),
+    }
+    note = f"{share:g} of the training pictures held out as validation split"
+    return replace(listing, splits=splits, notes=(*listing.notes, note))

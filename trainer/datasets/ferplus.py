@@ -1,4 +1,4 @@
-"""FER+ in its official layout: FER2013Train, FER2013Valid, FER2013Test with a label.csv each.
+"""FER+ in its official folders: FER2013Train, FER2013Valid, FER2013Test with a label.csv each.
 
 A label.csv has no header and twelve fields: file, face box, votes for the eight classes, then for
 "unknown" and "no face". Picture numbers are not row numbers: the name column is what counts.
