@@ -72,7 +72,8 @@ def export_run(folder: Path, path: Path, options: ExportOptions) -> ExportSummar
     """Export the inference network of a run.
 
     Raises:
-        ConfigError: There is no such run or file, or no such weights.
+        ConfigError: There is no such run or file, no such weights, or a prediction depends on
+            the batch.
         CheckpointError: The run's files are damaged.
         TrainerError: The file does not compute what the network computes.
     """
@@ -80,6 +81,11 @@ def export_run(folder: Path, path: Path, options: ExportOptions) -> ExportSummar
         raise ConfigError(f"The model's file must end in .onnx, got '{path}'.")
     weights = options.weights or choose_weights(folder)
     network, spec = load_network(folder, weights=weights)
+    if getattr(network, "depends_on_batch", False):
+        raise ConfigError(
+            f"The network of '{folder}' predicts with the mean of the batch it sees (eval_mean = "
+            "batch), so that faces would change each other's result; train it with running or none."
+        )
     changes: dict[str, Any] = {"ensemble": options.ensemble}
     for field in ("name", "max_uncertainty", "min_quality"):
         if getattr(options, field) is not None:
@@ -176,7 +182,8 @@ def measure_difference(network: nn.Module, spec: ModelSpec, path: Path) -> float
     generator = np.random.default_rng(0)
     crops = generator.integers(0, 256, (_N_PROBES, side, side, 3), dtype=np.uint8)
     wanted = TorchEngine(network, spec).infer(crops)
-    if read_model_file(path).spec != spec:
+    # Compared as text: a file knows no tuples.
+    if read_model_file(path).spec.to_json() != spec.to_json():
         raise TrainerError("The exported model does not carry the description it was given.")
     engine = open_engine(path, backend="onnxruntime")
     try:

@@ -120,7 +120,7 @@ def load_network(folder: Path, *, weights: str = "best") -> tuple[nn.Module, Mod
     n_classes = len(facts.labels)
     method = build_method(
         dataclasses.replace(config, pretrained=None),
-        labels=torch.zeros(n_classes, dtype=torch.int64),
+        labels=torch.arange(n_classes),
         targets=torch.eye(n_classes),
     )
     network = method.inference_network().eval().requires_grad_(False)
