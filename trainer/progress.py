@@ -20,6 +20,8 @@ from rich.progress import (
 from trainer.methods.base import Progress
 
 _SHOWN_FIRST = ("loss", "train_accuracy")
+# Where there is no terminal to draw a bar on, a line is printed as often as this.
+_LINE_EVERY_S = 60.0
 
 
 class ConsoleWatcher:
@@ -49,6 +51,7 @@ class ConsoleWatcher:
         )
         self._task: Any = None
         self._started_s = time.perf_counter()
+        self._last_line_s = self._started_s
         self._first_step: int | None = None
         self._old_handlers: dict[int, Any] = {}
 
@@ -81,6 +84,10 @@ class ConsoleWatcher:
             self._started_s = time.perf_counter()
         if progress.step_in_epoch % self._log_every:
             return
+        left = self._time_left(done, progress.n_epochs * progress.steps_per_epoch)
+        if not self._console.is_terminal:
+            self._print_step(progress, means, left)
+            return
         if self._task is None:
             self._task = self._bar.add_task("", epoch="", figures="", left="")
         self._bar.update(
@@ -89,7 +96,19 @@ class ConsoleWatcher:
             completed=progress.step_in_epoch + 1,
             epoch=f"{progress.epoch + 1}/{progress.n_epochs}",
             figures=_figures(means),
-            left=self._time_left(done, progress.n_epochs * progress.steps_per_epoch),
+            left=left,
+        )
+
+    def _print_step(self, progress: Progress, means: Mapping[str, float], left: str) -> None:
+        now_s = time.perf_counter()
+        if now_s - self._last_line_s < _LINE_EVERY_S:
+            return
+        self._last_line_s = now_s
+        self._console.print(
+            f"epoch {progress.epoch + 1}/{progress.n_epochs}  step {progress.step_in_epoch + 1}/"
+            f"{progress.steps_per_epoch}  {_figures(means)}  {left}",
+            highlight=False,
+            soft_wrap=True,
         )
 
     def _time_left(self, done: int, total: int) -> str:
