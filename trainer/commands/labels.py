@@ -1,0 +1,35 @@
+"""`lanet-train labels`: suspect training labels, and how near the mined ones are to votes."""
+
+import argparse
+import sys
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    parser.add_argument("run", type=Path, metavar="RUN", help="folder of a LA-Net or SLM-AEA run")
+    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder to write")
+    parser.add_argument("--data", metavar="DIR", help="prepared data set, if it was moved")
+    parser.add_argument("--no-gallery", action="store_true", help="write no pictures of people")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the report and print its figures."""
+    from trainer.labels_report import SUSPECTS_FILE, write_labels_report
+    from trainer.mined_labels import read_mined_labels
+
+    mined = read_mined_labels(args.run, data=args.data)
+    report = write_labels_report(mined, args.out, has_gallery=not args.no_gallery)
+    lines = [f"{report['n_contradicted']} suspect labels: {args.out / SUSPECTS_FILE}"]
+    if "js_to_votes" in report:
+        distances = report["js_to_votes"]
+        lines.append(
+            f"JS to votes: labels {distances['one_hot_labels']['value']:.4f}, mined "
+            f"{distances['mined_distributions']['value']:.4f} ({distances['reduction']:.1%} closer)"
+        )
+    if "against_known_flips" in report:
+        shares = report["against_known_flips"]["precision_at"]
+        figures = ", ".join(f"{share:.1%} of the first {k}" for k, share in shares.items())
+        lines.append(f"truly flipped: {figures}")
+    sys.stdout.write("\n".join(lines) + "\n")
+    return 0

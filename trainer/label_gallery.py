@@ -1,0 +1,103 @@
+"""A picture of training samples with the distributions mined for them: wrong, ambiguous, agreed."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lanet_live.expression.uncertainty import entropy_nats
+from lanet_live.face.alignment import cut_crop
+from trainer.mined_labels import MinedLabels
+from trainer.suspects import Suspects
+
+I64Array = NDArray[np.int64]
+
+PER_GROUP: Final = 8
+_CROP_PX: Final = 96
+# Colours that colour-blind eyes keep apart (Okabe and Ito).
+_MINED_COLOR: Final = "#0072b2"
+_VOTES_COLOR: Final = "#e69f00"
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Samples shown in one row."""
+
+    title: str
+    positions: I64Array
+
+
+def choose_groups(mined: MinedLabels, suspects: Suspects) -> tuple[Group, ...]:
+    """Choose the clearest examples of each kind, among pictures in which a face was found."""
+    has_face = mined.split.has_face
+    ranked = suspects.order[has_face[suspects.order]]
+    wrong = ranked[suspects.evidence[ranked] > 0][:PER_GROUP]
+    entropy = np.where(has_face, entropy_nats(mined.distributions), -np.inf)
+    ambiguous = np.argsort(-entropy, kind="stable")[:PER_GROUP]
+    return (
+        Group("label contradicted", wrong),
+        Group("ambiguous", ambiguous),
+        Group("label agreed with", _agreed(mined, suspects, ranked)),
+    )
+
+
+def _agreed(mined: MinedLabels, suspects: Suspects, ranked: I64Array) -> I64Array:
+    """Take the least suspect sample of each class, then the second, until the row is full."""
+    least_first = ranked[::-1]
+    least_first = least_first[suspects.evidence[least_first] < 0]
+    place_in_class = np.zeros(len(least_first), dtype=np.int64)
+    for label in range(len(mined.split.class_names)):
+        of_class = np.flatnonzero(mined.labels[least_first] == label)
+        place_in_class[of_class] = np.arange(len(of_class))
+    return least_first[np.argsort(place_in_class, kind="stable")][:PER_GROUP]
+
+
+def draw_gallery(mined: MinedLabels, suspects: Suspects, path: Path) -> None:
+    """Draw each chosen sample with its mined distribution, and its votes where there are any."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    groups = [group for group in choose_groups(mined, suspects) if len(group.positions)]
+    figure = Figure(figsize=(1.75 * PER_GROUP, 3.6 * len(groups)), layout="constrained")
+    FigureCanvasAgg(figure)
+    rows = figure.subfigures(len(groups), 1, squeeze=False)[:, 0]
+    for row, group in zip(rows, groups, strict=True):
+        row.suptitle(group.title, fontsize=11, ha="left", x=0.01)
+        axes = row.subplots(2, PER_GROUP, squeeze=False)
+        for column in range(PER_GROUP):
+            if column < len(group.positions):
+                _draw_sample(axes[:, column], mined, int(group.positions[column]))
+            else:
+                axes[0, column].axis("off")
+                axes[1, column].axis("off")
+    if mined.votes is not None:
+        figure.legend(*_legend_entries(), loc="outside lower right", ncols=2, fontsize=8)
+    figure.savefig(path, dpi=100)
+
+
+def _draw_sample(axes: Any, mined: MinedLabels, position: int) -> None:
+    picture, bars = axes
+    names = mined.split.class_names
+    affine = mined.split.alignment[position] * _CROP_PX
+    crop = cut_crop(mined.split.image(position), affine, size_px=_CROP_PX)
+    picture.imshow(crop if crop.ndim == 2 else crop[:, :, ::-1], cmap="gray", vmin=0, vmax=255)
+    picture.set_title(f"label: {names[mined.labels[position]]}", fontsize=8)
+    picture.axis("off")
+    places = np.arange(len(names))
+    has_votes = mined.votes is not None
+    height = 0.4 if has_votes else 0.8
+    bars.barh(places - has_votes * 0.2, mined.distributions[position], height, color=_MINED_COLOR)
+    if mined.votes is not None:
+        bars.barh(places + 0.2, mined.votes[position], height, color=_VOTES_COLOR)
+    bars.set_yticks(places, [name[:9] for name in names], fontsize=6)
+    bars.set_xlim(0, 1)
+    bars.tick_params(axis="x", labelsize=6)
+    bars.invert_yaxis()
+
+
+def _legend_entries() -> tuple[list[Any], list[str]]:
+    from matplotlib.patches import Patch
+
+    return [Patch(color=_MINED_COLOR), Patch(color=_VOTES_COLOR)], ["mined", "votes"]

@@ -1,0 +1,171 @@
+"""Report on the training labels of a run: how near to people's votes, and which are suspect."""
+
+import csv
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.errors import ConfigError
+from trainer.label_gallery import draw_gallery
+from trainer.metrics import jensen_shannon
+from trainer.mined_labels import MinedLabels
+from trainer.run_folder import write_json
+from trainer.suspects import (
+    Suspects,
+    average_precision,
+    mean_with_interval,
+    precision_at,
+    rank_suspects,
+)
+
+F64Array = NDArray[np.float64]
+
+JSON_FILE: Final = "labels.json"
+MARKDOWN_FILE: Final = "labels.md"
+SUSPECTS_FILE: Final = "suspects.csv"
+GALLERY_FILE: Final = "gallery.png"
+
+
+def write_labels_report(
+    mined: MinedLabels, out: Path, *, has_gallery: bool = True
+) -> dict[str, Any]:
+    """Write figures, the ranked list of suspects and the gallery into a folder.
+
+    Returns:
+        The figures, as written to JSON.
+
+    Raises:
+        ConfigError: The folder cannot be written.
+    """
+    suspects = rank_suspects(mined.distributions, mined.labels)
+    report = measure(mined, suspects)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        write_json(out / JSON_FILE, report)
+        _write_suspects(mined, suspects, out / SUSPECTS_FILE)
+        if has_gallery:
+            draw_gallery(mined, suspects, out / GALLERY_FILE)
+        text = to_markdown(report, has_gallery=has_gallery)
+        (out / MARKDOWN_FILE).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"The report cannot be written to '{out}': {error}.") from error
+    return report
+
+
+def measure(mined: MinedLabels, suspects: Suspects) -> dict[str, Any]:
+    """Return the figures as plain values for JSON."""
+    report: dict[str, Any] = {
+        "dataset": mined.facts.dataset,
+        "run": mined.facts.command,
+        "labels": list(mined.split.class_names),
+        "n_samples": len(mined.labels),
+        "epochs_done": mined.epochs_done,
+        "noise": {k: v for k, v in mined.facts.noise.items() if k != "matrix"},
+        "n_contradicted": suspects.n_contradicted,
+    }
+    if mined.votes is not None:
+        report["js_to_votes"] = _distances_to_votes(mined, mined.votes)
+    is_flipped = mined.is_flipped
+    if is_flipped.any():
+        contradicted = suspects.evidence > 0
+        report["against_known_flips"] = {
+            "n_flipped": int(is_flipped.sum()),
+            "precision_at": {
+                str(k): p for k, p in precision_at(suspects.order, is_flipped).items()
+            },
+            "average_precision": average_precision(suspects.order, is_flipped),
+            "precision_of_contradicted": _share(is_flipped[contradicted]),
+            "recall_of_contradicted": _share(contradicted[is_flipped]),
+            "corrected": _share(
+                (suspects.suggested == mined.clean_labels)[is_flipped & contradicted]
+            ),
+        }
+    return report
+
+
+def _distances_to_votes(mined: MinedLabels, votes: F64Array) -> dict[str, Any]:
+    onehot = np.eye(len(mined.split.class_names))[mined.labels]
+    from_labels = jensen_shannon(onehot, votes)
+    from_mined = jensen_shannon(mined.distributions, votes)
+    return {
+        "one_hot_labels": mean_with_interval(from_labels),
+        "mined_distributions": mean_with_interval(from_mined),
+        "difference": mean_with_interval(from_labels - from_mined),
+        "reduction": 1 - float(from_mined.mean() / from_labels.mean()),
+    }
+
+
+def _share(flags: NDArray[np.bool_]) -> float | None:
+    return float(flags.mean()) if len(flags) else None
+
+
+def _write_suspects(mined: MinedLabels, suspects: Suspects, path: Path) -> None:
+    """List the contradicted labels, the strongest evidence first, for an annotator."""
+    names = mined.split.class_names
+    has_flips = bool(mined.is_flipped.any())
+    header = ["rank", "id", "file", "label", "suggested", "evidence"]
+    header += [f"mined:{name}" for name in names]
+    header += [f"votes:{name}" for name in names] if mined.votes is not None else []
+    header += ["known_label"] if has_flips else []
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        for rank, i in enumerate(suspects.order[: suspects.n_contradicted].tolist(), start=1):
+            row: list[object] = [rank, mined.split.sample_ids[i], mined.split.source_files[i]]
+            row += [names[mined.labels[i]], names[suspects.suggested[i]]]
+            row += [f"{number:.4f}" for number in (suspects.evidence[i], *mined.distributions[i])]
+            if mined.votes is not None:
+                row += [f"{share:.2f}" for share in mined.votes[i]]
+            writer.writerow([*row, names[mined.clean_labels[i]]] if has_flips else row)
+
+
+def to_markdown(report: Mapping[str, Any], *, has_gallery: bool) -> str:
+    """Lay the figures out as Markdown."""
+    noise = report["noise"]
+    lines = [
+        f"# Labels of {report['dataset']}",
+        "",
+        f"`{report['run']}`, {report['epochs_done']} epochs, {report['n_samples']} training "
+        f"images, noise {noise.get('kind', 'none')} {noise.get('rate', 0):g} "
+        f"({noise.get('n_flipped', 0)} labels flipped).",
+        "",
+        f"{report['n_contradicted']} labels are contradicted by the distribution mined for their "
+        f"image. They are listed in {SUSPECTS_FILE}, the strongest evidence first; evidence is the "
+        "probability of the suggested class minus that of the label.",
+        "",
+    ]
+    if "js_to_votes" in report:
+        lines += _distance_lines(report["js_to_votes"])
+    if "against_known_flips" in report:
+        lines += _flip_lines(report["against_known_flips"])
+    if has_gallery:
+        lines += [f"![Contradicted, ambiguous and agreed labels]({GALLERY_FILE})", ""]
+    return "\n".join(lines)
+
+
+def _distance_lines(distances: Mapping[str, Any]) -> list[str]:
+    lines = ["| Jensen–Shannon divergence to the votes (nats) | mean | 95 % interval |"]
+    lines.append("|---|---|---|")
+    for key, title in (
+        ("one_hot_labels", "labels trained on"),
+        ("mined_distributions", "mined distributions"),
+        ("difference", "difference"),
+    ):
+        row = distances[key]
+        lines.append(f"| {title} | {row['value']:.4f} | {row['low']:.4f} to {row['high']:.4f} |")
+    return [*lines, "", f"The mined ones are {distances['reduction']:.1%} closer.", ""]
+
+
+def _flip_lines(flips: Mapping[str, Any]) -> list[str]:
+    lines = ["| suspects checked | share of truly flipped labels |", "|---|---|"]
+    lines += [f"| first {k} | {share:.1%} |" for k, share in flips["precision_at"].items()]
+    for key, title in (
+        ("precision_of_contradicted", "all that are contradicted"),
+        ("recall_of_contradicted", "flipped labels that are contradicted (recall)"),
+        ("corrected", "of these, suggested class is the true one"),
+    ):
+        lines.append(f"| {title} | {'–' if flips[key] is None else format(flips[key], '.1%')} |")
+    return [*lines, "", f"Average precision {flips['average_precision']:.4f}.", ""]
