@@ -58,7 +58,7 @@ class Follower:
         return FaceMesh(
             landmarks_px=mesh.landmarks_px + self._view.offset_px,
             blendshapes=mesh.blendshapes,
-            head_transform=mesh.head_transform,
+            depth_px=mesh.depth_px,
         )
 
     def close(self) -> None:

@@ -21,7 +21,6 @@ from lanet_live.face.quiet import capture_native_stderr
 U8Array = NDArray[np.uint8]
 F32Array = NDArray[np.float32]
 
-N_LANDMARKS: Final = 478
 BLENDSHAPE_NAMES: Final[tuple[str, ...]] = (
     "_neutral",
     "browDownLeft",
@@ -92,13 +91,13 @@ class FaceMesh:
     Attributes:
         landmarks_px: (478, 2) float32, continuous pixels of the picture given.
         blendshapes: (52,) float32, 0 to 1, in the order of `BLENDSHAPE_NAMES`.
-        head_transform: (4, 4) float32, canonical head -> MediaPipe's camera space (x right, y up,
-            z towards the viewer), for a camera centred on the picture given.
+        depth_px: (478,) float32, in the same unit, growing away from the viewer; only differences
+            mean something.
     """
 
     landmarks_px: F32Array
     blendshapes: F32Array
-    head_transform: F32Array
+    depth_px: F32Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +117,7 @@ class FaceDetection:
 
 
 class FaceLandmarker:
-    """Landmarks, blendshapes and head pose of the faces in a picture.
+    """Landmarks and blendshapes of the faces in a picture.
 
     Opened, used and closed in one thread. In VIDEO mode one landmarker serves one video.
     """
@@ -141,7 +140,6 @@ class FaceLandmarker:
             min_face_detection_confidence=min_detection_confidence,
             min_face_presence_confidence=min_presence_confidence,
             output_face_blendshapes=True,
-            output_facial_transformation_matrixes=True,
         )
         self._mode = mode
         self._last_timestamp_ms = -1
@@ -270,11 +268,11 @@ def _read_mesh(result: Any, index: int, size_wh: F32Array) -> FaceMesh:
     points = result.face_landmarks[index]
     categories = result.face_blendshapes[index]
     blendshapes = _structs_as_array(categories.categories, categories.categories_count, ("score",))
+    xyz = _structs_as_array(points.landmarks, points.landmarks_count, ("x", "y", "z"))  # (478, 3)
     return FaceMesh(
-        landmarks_px=_structs_as_array(points.landmarks, points.landmarks_count, ("x", "y"))
-        * size_wh,
+        landmarks_px=xyz[:, :2] * size_wh,
         blendshapes=blendshapes[:, 0],
-        head_transform=result.facial_transformation_matrixes[index].to_numpy(),
+        depth_px=xyz[:, 2] * size_wh[0],  # MediaPipe counts depth in widths of the picture.
     )
 
 

@@ -110,7 +110,7 @@ class StillFaceFinder:
             score=look_closer(self._detector, image_bgr, landmarks),
             landmarks_px=landmarks,
             blendshapes=mesh.blendshapes,
-            pose_rad=head_pose(mesh.head_transform, view=view, frame_size_wh=size_wh),
+            pose_rad=head_pose(mesh.landmarks_px, mesh.depth_px),
         )
 
 

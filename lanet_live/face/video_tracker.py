@@ -130,7 +130,7 @@ class VideoTracker:
         self._give_up_lost(moment)
         self._search(moment)
         self._identify(moment)
-        tracks = [self._track(face, moment) for face in self._seen()]
+        tracks = [_track(face) for face in self._seen()]
         for face in self._seen():
             self._keep_in_view(face, moment)
         return tuple(sorted(tracks, key=lambda track: track.face_id))
@@ -277,20 +277,6 @@ class VideoTracker:
         is_fresh = face.looked_at_s == moment.now_s
         return replace(sighting, confidence=face.score) if is_fresh else sighting
 
-    def _track(self, face: _Followed, moment: _Moment) -> FaceTrack:
-        assert face.mesh is not None
-        assert face.face_id is not None
-        return FaceTrack(
-            face_id=face.face_id,
-            box_xyxy_px=face.box_xyxy_px,
-            score=face.score,
-            landmarks_px=face.mesh.landmarks_px,
-            blendshapes=face.mesh.blendshapes,
-            pose_rad=head_pose(
-                face.mesh.head_transform, view=face.follower.view, frame_size_wh=moment.size_wh
-            ),
-        )
-
     def _keep_in_view(self, face: _Followed, moment: _Moment) -> None:
         """Hand a face that is about to leave its follower's view to a follower with a better one.
 
@@ -320,6 +306,19 @@ class VideoTracker:
 
 def _follow(moment: _Moment, face: _Followed) -> FaceMesh | None:
     return face.follower.follow(moment.image_bgr, clock_ms=moment.clock_ms)
+
+
+def _track(face: _Followed) -> FaceTrack:
+    assert face.mesh is not None
+    assert face.face_id is not None
+    return FaceTrack(
+        face_id=face.face_id,
+        box_xyxy_px=face.box_xyxy_px,
+        score=face.score,
+        landmarks_px=face.mesh.landmarks_px,
+        blendshapes=face.mesh.blendshapes,
+        pose_rad=head_pose(face.mesh.landmarks_px, face.mesh.depth_px),
+    )
 
 
 def _is_in_frame(mesh: FaceMesh, moment: _Moment) -> bool:

@@ -1,0 +1,134 @@
+"""How far the picture of a face can be trusted, and what is wrong with it.
+
+Each flaw is a factor from 0 (useless) to 1 (no flaw), linear between two limits; the quality is
+their product. A factor below 0.8 is named among the reasons, the worst first.
+
+Brightness and sharpness are measured on the face aligned to 64 px, so they do not depend on its
+size in the frame, and sharpness relative to contrast, so it does not depend on the light.
+Brightness is judged by the brightest parts of the face, not by its mean, which differs between
+people's skins. A covered face shows as low landmark confidence.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from lanet_live.face.alignment import cut_crop
+from lanet_live.face.pose import euler_to_rotation
+from lanet_live.face.template import TEMPLATE_INDICES
+from lanet_live.records import FaceTrack, Quality
+
+U8Array = NDArray[np.uint8]
+F32Array = NDArray[np.float32]
+F64Array = NDArray[np.float64]
+
+REASONS: Final = (
+    "small_face",
+    "blur",
+    "dark",
+    "overexposed",
+    "low_contrast",
+    "extreme_pose",
+    "low_landmark_confidence",
+    "cut_by_border",
+)
+_NAMED_BELOW: Final = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    """A flaw is total at `useless` and gone at `good`."""
+
+    useless: float
+    good: float
+
+    def factor(self, value: float) -> float:
+        share = (value - self.useless) / (self.good - self.useless)
+        return max(0.0, min(1.0, share))
+
+
+# Side of the aligned square in frame pixels. The expression model learnt from faces of 48 px.
+_SIDE_PX: Final = _Limits(useless=16, good=64)
+# Standard deviation of the Laplacian over that of the brightness, at 64 px. Sharp video and photos
+# 0.6 to 0.75, FER+ 0.43; blurred by 1 px 0.29, by 2 px 0.14, by 3 px 0.09.
+_SHARPNESS: Final = _Limits(useless=0.10, good=0.28)
+# Grey level that a twentieth of the face exceeds.
+_HIGHLIGHT: Final = _Limits(useless=20, good=70)
+# Share of the face that is burnt out.
+_BURNT_SHARE: Final = _Limits(useless=0.6, good=0.15)
+_BURNT_LEVEL: Final = 250
+# Standard deviation in grey levels.
+_CONTRAST: Final = _Limits(useless=3, good=15)
+# Cosine of the angle between the face's normal and the viewing axis: 70 and 30 degrees.
+_FRONTALITY: Final = _Limits(useless=0.34, good=0.87)
+_CONFIDENCE: Final = _Limits(useless=0.1, good=0.6)
+# Share of the landmarks inside the frame.
+_VISIBLE_SHARE: Final = _Limits(useless=0.6, good=1.0)
+
+_CROP_SIZE_PX: Final = 64
+_ROW, _COLUMN = np.mgrid[:_CROP_SIZE_PX, :_CROP_SIZE_PX] / _CROP_SIZE_PX
+# An ellipse within the face: hair and background say nothing about it.
+_FACE_MASK: Final = ((_COLUMN - 0.5) / 0.42) ** 2 + ((_ROW - 0.52) / 0.47) ** 2 < 1
+
+
+def measure_quality(image_bgr: U8Array, track: FaceTrack, *, frame_to_crop: F64Array) -> Quality:
+    """Judge the picture of one face.
+
+    Args:
+        image_bgr: The whole frame, (H, W, 3) uint8.
+        track: The face in it.
+        frame_to_crop: Its alignment, unjittered, (2, 3); of a crop of any size.
+
+    Returns:
+        The quality and its reasons, from `REASONS`.
+    """
+    # The template is centred in x, so its mean lies half a crop from the left.
+    template_px = track.landmarks_px[TEMPLATE_INDICES].mean(axis=0)
+    crop_size_px = 2.0 * float(frame_to_crop[0, :2] @ template_px + frame_to_crop[0, 2])
+    scale = _CROP_SIZE_PX / crop_size_px
+    face = _cut_face(image_bgr, frame_to_crop * scale)
+    side_px = crop_size_px / float(np.hypot(frame_to_crop[0, 0], frame_to_crop[0, 1]))
+    spread = float(face[_FACE_MASK].std())
+    laplacian = cv2.Laplacian(face, cv2.CV_32F)[_FACE_MASK]
+    sorted_levels = np.sort(face[_FACE_MASK])
+    factors = {
+        "small_face": _SIDE_PX.factor(side_px),
+        "blur": _SHARPNESS.factor(float(laplacian.std()) / max(spread, 1.0)),
+        "dark": _HIGHLIGHT.factor(float(sorted_levels[int(0.95 * sorted_levels.size)])),
+        "overexposed": _BURNT_SHARE.factor(_share_above(sorted_levels, _BURNT_LEVEL)),
+        "low_contrast": _CONTRAST.factor(spread),
+        "extreme_pose": _FRONTALITY.factor(float(euler_to_rotation(track.pose_rad)[2, 2])),
+        "low_landmark_confidence": _CONFIDENCE.factor(track.score),
+        "cut_by_border": _VISIBLE_SHARE.factor(_share_inside(track.landmarks_px, image_bgr)),
+    }
+    named = sorted((f, name) for name, f in factors.items() if f < _NAMED_BELOW)
+    return Quality(
+        value=float(np.prod(list(factors.values()))), reasons=tuple(name for _, name in named)
+    )
+
+
+def _cut_face(image_bgr: U8Array, frame_to_crop: F64Array) -> F32Array:
+    """Return the aligned face, (64, 64), in its green channel, which stands for brightness."""
+    height, width = image_bgr.shape[:2]
+    corners = np.array([[0, 0, 1, 1], [0, 1, 0, 1]]) * _CROP_SIZE_PX - frame_to_crop[:, 2:]
+    in_frame = np.linalg.inv(frame_to_crop[:, :2]) @ corners  # (2, 4)
+    margin = 4 / np.hypot(frame_to_crop[0, 0], frame_to_crop[0, 1])
+    limits = np.array([width, height])
+    low = np.clip(np.floor(in_frame.min(axis=1) - margin), 0, limits - 1).astype(int)
+    high = np.clip(np.ceil(in_frame.max(axis=1) + margin), low + 1, limits).astype(int)
+    green = np.ascontiguousarray(image_bgr[low[1] : high[1], low[0] : high[0], 1])
+    moved = frame_to_crop.copy()
+    moved[:, 2] += moved[:, :2] @ low
+    return cut_crop(green, moved, size_px=_CROP_SIZE_PX).astype(np.float32)
+
+
+def _share_above(sorted_levels: F32Array, level: float) -> float:
+    return 1.0 - float(np.searchsorted(sorted_levels, level)) / sorted_levels.size
+
+
+def _share_inside(landmarks_px: F32Array, image_bgr: U8Array) -> float:
+    limits = np.array([image_bgr.shape[1], image_bgr.shape[0]])
+    return float(((landmarks_px >= 0) & (landmarks_px <= limits)).all(axis=1).mean())
