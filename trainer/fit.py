@@ -15,10 +15,11 @@ from trainer import distributed
 from trainer.checkpoint import CHECKPOINT_FILE
 from trainer.config import CONFIG_FILE, FitConfig, check_resumable
 from trainer.datasets.prepared import PreparedDataset
-from trainer.errors import ConfigError
+from trainer.errors import CheckpointError, ConfigError
 from trainer.loader import EvalLoader, LoaderConfig, TrainLoader
 from trainer.loop import Job, TrainingLoop, Validate, Watcher
 from trainer.metrics import Judged, metrics_for
+from trainer.progress import TensorBoardWatcher
 from trainer.run_folder import (
     RESULT_FILE,
     RunFacts,
@@ -47,10 +48,12 @@ class FitOptions:
     Attributes:
         should_resume: Go on from the checkpoint in the folder.
         max_minutes: Stop at the end of the epoch in which so much time has passed.
+        has_tensorboard: Write TensorBoard logs beside the table.
     """
 
     should_resume: bool = False
     max_minutes: float | None = None
+    has_tensorboard: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +104,11 @@ def fit(
     batches = _training_batches(config, facts, data, second_view=method.second_view)
     validate = _validation(config, facts, dataset)
     job = Job(config, method, batches, validate, folder, device, options.max_minutes)
+    if options.has_tensorboard and distributed.is_main():
+        watcher = TensorBoardWatcher(watcher, folder)
     loop = TrainingLoop(job, watcher)
     if can_resume:
+        _check_same_samples(RunFacts.read(folder), facts)
         loop.restore()
     elif distributed.is_main():
         config.write(folder)
@@ -134,6 +140,14 @@ def _open_folder(config: FitConfig, folder: Path, *, should_resume: bool) -> boo
         raise ConfigError(f"The folder '{folder}' cannot be made: {error}") from error
     distributed.wait_for_all()
     return has_run and (folder / CHECKPOINT_FILE).is_file()
+
+
+def _check_same_samples(saved: RunFacts, given: RunFacts) -> None:
+    if saved.noise["hash"] != given.noise["hash"]:
+        raise CheckpointError(
+            f"The run was started on other samples or labels of {saved.dataset} than the ones "
+            "here; give the data set it was started with, or another --out for a new run."
+        )
 
 
 def _facts(

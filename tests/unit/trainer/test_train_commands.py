@@ -111,6 +111,27 @@ def test_finished_run_resumes_to_nothing(data: Path, tmp_path: Path) -> None:
     assert (out / "last.safetensors").read_bytes() == before
 
 
+def test_run_resumes_with_its_own_options(data: Path, tmp_path: Path) -> None:
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    assert _fit(data, whole, "--epochs", "2", "--tensorboard") == 0
+    assert list((whole / "tensorboard").iterdir())
+    assert _fit(data, parts, "--epochs", "2", "--max-minutes", "1e-9") == 0
+    assert not json.loads((parts / "result.json").read_text())["is_finished"]
+    assert main(["fit", "--out", str(parts), "--resume", "--quiet"]) == 0
+    weights = [(folder / "last.safetensors").read_bytes()[-1000:] for folder in (whole, parts)]
+    assert weights[0] == weights[1]
+
+
+def test_run_does_not_resume_on_other_samples(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "a"
+    assert _fit(data, out, "--epochs", "1") == 0
+    other = write_prepared(tmp_path / "other", sizes={"train": 40, "valid": 8})
+    assert main(["fit", "--out", str(out), "--resume", "--data", str(other)]) == 2
+    assert "other samples or labels" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
