@@ -16,9 +16,8 @@ F32Array = NDArray[np.float32]
 F64Array = NDArray[np.float64]
 
 N_LANDMARKS = 478
-# Below this ratio of crop pixels to frame pixels, bilinear sampling skips pixels and the crop
-# shimmers; the frame is then averaged down first.
-_MIN_BILINEAR_SCALE = 0.6
+# From this ratio of crop pixels to frame pixels on, one sample a crop pixel sees all of them.
+_DENSE_SCALE = 0.8
 
 
 def estimate_frame_to_crop(landmarks_px: F32Array | F64Array, *, size_px: int) -> F64Array:
@@ -107,14 +106,22 @@ def cut_crop(image: U8Array, frame_to_crop: F64Array, *, size_px: int) -> U8Arra
         (size_px, size_px, 3) or (size_px, size_px), uint8.
     """
     scale = float(np.sqrt(abs(np.linalg.det(frame_to_crop[:, :2]))))
-    if scale < _MIN_BILINEAR_SCALE:
-        image, frame_to_crop = _shrink_around_crop(image, frame_to_crop, size_px, scale)
+    # Bilinear sampling skips frame pixels when a crop pixel covers several, and the crop shimmers.
+    # So whole blocks are averaged first, and what is left of the ratio is sampled twice as densely.
+    block_px = int(1 / max(scale, 1e-6))
+    if block_px >= 2:
+        image, frame_to_crop = _shrink_around_crop(image, frame_to_crop, size_px, block_px)
+        scale *= block_px
+    oversampling = 2 if scale < _DENSE_SCALE else 1
     # warpAffine counts from pixel centres: u_cv = u - 0.5 on both sides.
-    matrix = frame_to_crop.copy()
+    matrix = frame_to_crop * oversampling
     matrix[:, 2] += 0.5 * matrix[:, :2].sum(axis=1) - 0.5
+    side_px = size_px * oversampling
     crop: U8Array = cv2.warpAffine(
-        image, matrix, (size_px, size_px), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        image, matrix, (side_px, side_px), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
+    if oversampling > 1:
+        crop = cv2.resize(crop, (size_px, size_px), interpolation=cv2.INTER_AREA)
     return crop
 
 
@@ -145,25 +152,31 @@ def transform_points(affine: F64Array, points: F32Array | F64Array) -> F64Array:
 
 
 def _shrink_around_crop(
-    image: U8Array, frame_to_crop: F64Array, size_px: int, scale: float
+    image: U8Array, frame_to_crop: F64Array, size_px: int, block_px: int
 ) -> tuple[U8Array, F64Array]:
-    """Average the part of the image under the crop down to about the crop's own resolution."""
+    """Average the part of the image under the crop in blocks of `block_px` by `block_px` pixels.
+
+    Whole blocks, because OpenCV averages them many times faster than broken ones.
+    """
     height, width = image.shape[:2]
-    linear_inverse = np.linalg.inv(frame_to_crop[:, :2])
     corners = np.array([[0, 0], [size_px, 0], [0, size_px], [size_px, size_px]], dtype=np.float64)
-    in_frame = (corners - frame_to_crop[:, 2]) @ linear_inverse.T
-    margin = 2.0 / scale
+    in_frame = (corners - frame_to_crop[:, 2]) @ np.linalg.inv(frame_to_crop[:, :2]).T
+    margin = 2 * block_px
     limits = np.array([width, height])
     low = np.clip(np.floor(in_frame.min(axis=0) - margin), 0, limits - 1).astype(int)
     high = np.clip(np.ceil(in_frame.max(axis=0) + margin), low + 1, limits).astype(int)
-    part = image[low[1] : high[1], low[0] : high[0]]
-    new_size = np.maximum(1, np.round((high - low) * scale)).astype(int)
-    shrunk: U8Array = cv2.resize(
-        part, (int(new_size[0]), int(new_size[1])), interpolation=cv2.INTER_AREA
+    blocks = -(-(high - low) // block_px)  # rounded up
+    missing = blocks * block_px - (high - low)
+    part = cv2.copyMakeBorder(
+        image[low[1] : high[1], low[0] : high[0]],
+        *(0, int(missing[1]), 0, int(missing[0])),
+        borderType=cv2.BORDER_REPLICATE,
     )
-    ratio = new_size / (high - low)
-    # frame = low + shrunk / ratio
+    shrunk: U8Array = cv2.resize(
+        part, (int(blocks[0]), int(blocks[1])), interpolation=cv2.INTER_AREA
+    )
+    # frame = low + shrunk * block_px
     matrix = frame_to_crop.copy()
     matrix[:, 2] += matrix[:, :2] @ low
-    matrix[:, :2] /= ratio
+    matrix[:, :2] *= block_px
     return shrunk, matrix
