@@ -60,30 +60,36 @@ def draw_gallery(mined: MinedLabels, suspects: Suspects, path: Path) -> None:
     from matplotlib.figure import Figure
 
     groups = [group for group in choose_groups(mined, suspects) if len(group.positions)]
-    figure = Figure(figsize=(1.75 * PER_GROUP, 3.6 * len(groups)), layout="constrained")
+    figure = Figure(figsize=(1.5 * PER_GROUP + 1, 3.2 * len(groups)))
     FigureCanvasAgg(figure)
-    rows = figure.subfigures(len(groups), 1, squeeze=False)[:, 0]
-    for row, group in zip(rows, groups, strict=True):
-        row.suptitle(group.title, fontsize=11, ha="left", x=0.01)
-        axes = row.subplots(2, PER_GROUP, squeeze=False)
-        for column in range(PER_GROUP):
-            if column < len(group.positions):
-                _draw_sample(axes[:, column], mined, int(group.positions[column]))
-            else:
-                axes[0, column].axis("off")
-                axes[1, column].axis("off")
+    # A row of pictures, a row of bars and a gap for each group.
+    grid = figure.add_gridspec(
+        3 * len(groups), PER_GROUP, height_ratios=[1.2, 1, 0.5] * len(groups),
+        left=0.06, right=0.99, top=1 - 0.65 / (3.2 * len(groups)), bottom=0, wspace=0.1, hspace=0.08,
+    )  # fmt: skip
+    for row, group in enumerate(groups):
+        for column, position in enumerate(group.positions.tolist()):
+            picture = figure.add_subplot(grid[3 * row, column])
+            bars = figure.add_subplot(grid[3 * row + 1, column])
+            _draw_sample((picture, bars), mined, position)
+            if column == 0:
+                picture.text(0, 1.26, group.title, fontsize=11, transform=picture.transAxes)
+                _name_classes(bars, mined.split.class_names)
     if mined.votes is not None:
-        figure.legend(*_legend_entries(), loc="outside lower right", ncols=2, fontsize=8)
+        figure.legend(*_legend_entries(), loc="upper right", ncols=2, fontsize=8)
     figure.savefig(path, dpi=100)
 
 
-def _draw_sample(axes: Any, mined: MinedLabels, position: int) -> None:
+def _draw_sample(axes: tuple[Any, Any], mined: MinedLabels, position: int) -> None:
     picture, bars = axes
     names = mined.split.class_names
     affine = mined.split.alignment[position] * _CROP_PX
     crop = cut_crop(mined.split.image(position), affine, size_px=_CROP_PX)
     picture.imshow(crop if crop.ndim == 2 else crop[:, :, ::-1], cmap="gray", vmin=0, vmax=255)
-    picture.set_title(f"label: {names[mined.labels[position]]}", fontsize=8)
+    most_probable = names[int(mined.distributions[position].argmax())]
+    picture.set_title(
+        f"label: {names[mined.labels[position]]}\nmined: {most_probable}", fontsize=7, pad=2
+    )
     picture.axis("off")
     places = np.arange(len(names))
     has_votes = mined.votes is not None
@@ -91,10 +97,11 @@ def _draw_sample(axes: Any, mined: MinedLabels, position: int) -> None:
     bars.barh(places - has_votes * 0.2, mined.distributions[position], height, color=_MINED_COLOR)
     if mined.votes is not None:
         bars.barh(places + 0.2, mined.votes[position], height, color=_VOTES_COLOR)
-    bars.set_yticks(places, [name[:9] for name in names], fontsize=6)
-    bars.set_xlim(0, 1)
-    bars.tick_params(axis="x", labelsize=6)
-    bars.invert_yaxis()
+    bars.set(xlim=(0, 1), ylim=(len(names) - 0.5, -0.5), xticks=[], yticks=[])
+
+
+def _name_classes(bars: Any, names: tuple[str, ...]) -> None:
+    bars.set_yticks(range(len(names)), names, fontsize=6)
 
 
 def _legend_entries() -> tuple[list[Any], list[str]]:
