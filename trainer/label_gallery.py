@@ -64,9 +64,16 @@ def draw_gallery(mined: MinedLabels, suspects: Suspects, path: Path) -> None:
     FigureCanvasAgg(figure)
     # A row of pictures, a row of bars and a gap for each group.
     grid = figure.add_gridspec(
-        3 * len(groups), PER_GROUP, height_ratios=[1.2, 1, 0.5] * len(groups),
-        left=0.06, right=0.99, top=1 - 0.65 / (3.2 * len(groups)), bottom=0, wspace=0.1, hspace=0.08,
-    )  # fmt: skip
+        3 * len(groups),
+        PER_GROUP,
+        height_ratios=[1.2, 1, 0.5] * len(groups),
+        left=0.06,
+        right=0.99,
+        top=1 - 0.65 / (3.2 * len(groups)),
+        bottom=0,
+        wspace=0.1,
+        hspace=0.08,
+    )
     for row, group in enumerate(groups):
         for column, position in enumerate(group.positions.tolist()):
             picture = figure.add_subplot(grid[3 * row, column])
