@@ -21,7 +21,7 @@ from tests.e2e.test_export import read_metadata, read_rows
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="uses the signals of Unix")
 
-WAIT_S = 60.0
+WAIT_S = 120.0
 
 
 @pytest.fixture(scope="module")
