@@ -97,11 +97,13 @@ class BaselineMeasurement:
     """What a capture gave.
 
     Attributes:
+        labels: Classes of the model, (C,).
         offsets: Per class, (C,).
         n_samples: Frames it is made from.
         warnings: Sentences for the user: what makes it doubtful.
     """
 
+    labels: tuple[str, ...]
     offsets: F64Array
     n_samples: int
     warnings: tuple[str, ...]
@@ -147,7 +149,9 @@ def measure_baseline(probabilities: F64Array, labels: tuple[str, ...]) -> Baseli
     excess = np.median(log_odds, axis=0) - rest
     offsets = np.clip(excess, 0.0, MAX_OFFSET)
     offsets[neutral] = 0.0
-    return BaselineMeasurement(offsets, n_samples, _judge(log_odds, excess, offsets, labels))
+    return BaselineMeasurement(
+        labels, offsets, n_samples, _judge(log_odds, excess, offsets, labels)
+    )
 
 
 def _judge(

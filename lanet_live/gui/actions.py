@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Final
 
 from PySide6.QtCore import QObject
@@ -20,11 +21,13 @@ class ActionInfo:
         text: As in the menu.
         tooltip: One sentence: what it does.
         shortcut: As Qt writes it; every action has one.
-        handler: Name of the method called on the owner; a checkable action passes its state.
+        handler: The method called, seen from the owner, e.g. "close" or "timeline.follow"; a
+            checkable action passes its state.
         menu: Title of the menu it stands in.
         icon_name: File in ``assets/icons``, or empty.
         is_checkable: It stays on or off.
         begins_group: A separator stands before it.
+        caption: Shorter text for a button; empty for the menu's.
     """
 
     key: str
@@ -36,6 +39,7 @@ class ActionInfo:
     icon_name: str = ""
     is_checkable: bool = False
     begins_group: bool = False
+    caption: str = ""
 
 
 SHELL_ACTIONS: Final = (
@@ -102,26 +106,35 @@ SHELL_ACTIONS: Final = (
 )
 
 
-def build_actions(infos: Iterable[ActionInfo], owner: QObject) -> dict[str, QAction]:
-    """Make Qt's actions and connect each to the owner's method of the given name.
-
-    Raises:
-        AttributeError: The owner has no such method.
-    """
+def build_actions(infos: Iterable[ActionInfo], parent: QObject) -> dict[str, QAction]:
+    """Make Qt's actions, connected to nothing yet."""
     actions = {}
     for info in infos:
-        action = QAction(info.text, owner)
+        action = QAction(info.text, parent)
         action.setObjectName(info.key)
+        action.setIconText(info.caption or info.text)
         action.setToolTip(f"{info.tooltip} ({info.shortcut})")
         action.setStatusTip(info.tooltip)
         action.setShortcut(QKeySequence(info.shortcut))
         action.setCheckable(info.is_checkable)
         if info.icon_name:
             action.setIcon(icon(info.icon_name))
-        signal = action.toggled if info.is_checkable else action.triggered
-        signal.connect(getattr(owner, info.handler))
         actions[info.key] = action
     return actions
+
+
+def connect_actions(
+    infos: Iterable[ActionInfo], actions: Mapping[str, QAction], owner: QObject
+) -> None:
+    """Connect each action to its handler.
+
+    Raises:
+        AttributeError: The owner has no such method.
+    """
+    for info in infos:
+        action = actions[info.key]
+        signal = action.toggled if info.is_checkable else action.triggered
+        signal.connect(attrgetter(info.handler)(owner))
 
 
 def fill_menu(

@@ -5,6 +5,7 @@ fetched in time are replaced by newer ones and counted; the small estimates all 
 timeline has no holes when the display was busy.
 """
 
+import math
 import threading
 from collections import deque
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ class Moment:
 
     Attributes:
         index: Of the frame.
-        timestamp_s: Of the frame, in the source's time.
+        timestamp_s: Of the frame, in the source's time; its index where there is no time.
         estimates: One per face.
         dropped_before: Frames of the source lost just before it.
     """
@@ -70,7 +71,9 @@ class QtBridge(QObject):
     def write(self, result: FrameResult) -> None:
         """Take one result; called in the worker thread."""
         frame = result.frame
-        moment = Moment(frame.index, frame.timestamp_s, result.estimates, result.dropped_before)
+        # Single pictures have no time; they follow each other one a second, as they are played.
+        time_s = frame.timestamp_s if math.isfinite(frame.timestamp_s) else float(frame.index)
+        moment = Moment(frame.index, time_s, result.estimates, result.dropped_before)
         with self._lock:
             self._n_unseen += self._newest is not None
             self._newest = result

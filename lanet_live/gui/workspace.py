@@ -8,7 +8,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QWidget
 
-from lanet_live.gui.actions import ActionInfo, build_actions
+from lanet_live.gui.actions import ActionInfo, build_actions, connect_actions
 from lanet_live.gui.settings import Settings
 
 
@@ -40,8 +40,8 @@ class StatusFacts:
 class Workspace(QWidget):
     """One of the window's rooms.
 
-    A subclass sets the class attributes, has a method for the ``handler`` of each of its actions,
-    and overrides what it needs of the methods below. It tells its news with the two signals.
+    A subclass sets the class attributes, builds itself, then calls `connect_actions`, and overrides
+    what it needs of the methods below. It tells its news with the signals.
     """
 
     key: ClassVar[str] = ""
@@ -49,14 +49,18 @@ class Workspace(QWidget):
     icon_name: ClassVar[str] = ""
     tooltip: ClassVar[str] = ""
     action_infos: ClassVar[tuple[ActionInfo, ...]] = ()
-    menu_titles: ClassVar[tuple[str, ...]] = ()
 
     message_raised = Signal(object)  # messages.Message
     status_changed = Signal(object)  # StatusFacts
+    handed_over = Signal(str, object)  # key of the workspace that should open it, Path
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.actions_by_key: dict[str, QAction] = build_actions(self.action_infos, self)
+
+    def connect_actions(self) -> None:
+        """Connect every action to its handler; called once all of them exist."""
+        connect_actions(self.action_infos, self.actions_by_key, self)
 
     def activate(self) -> None:
         """Come to the front."""

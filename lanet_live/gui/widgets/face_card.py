@@ -72,7 +72,7 @@ class FaceCard(QFrame):
         if not self._name.hasFocus() and self._name.text() != reading.name:
             self._name.setText(reading.name)
         label, probability = reading.top
-        _set_text(self._summary, f"{label.capitalize()} {probability:.0%}")
+        _set_text(self._summary, f"{label.capitalize()} {probability * 100:.0f} %")
         _set_text(self._detail, seen or _describe(reading))
         is_faint = bool(seen) or not estimate.is_reliable
         self._bars.show_values(

@@ -25,36 +25,48 @@ _LEFT_TICKS: Final = [
 ]
 
 
-class Lane(pg.PlotItem):
-    """Created once per face on the timeline; fed by the timeline."""
+class Lane(pg.GraphicsLayout):
+    """Created once per row of the timeline; fed by the timeline.
+
+    Put together from axes and a view box instead of a `PlotItem`, whose context menus would be
+    top-level widgets of their own.
+    """
 
     def __init__(self, *, has_flags: bool) -> None:
+        super().__init__()
+        self.layout.setContentsMargins(0, 0, 0, 0)
+        self.layout.setSpacing(0)
         self.time_box = TimeBox()
-        axes = {"bottom": TimeAxis("bottom"), "left": pg.AxisItem("left")}
-        super().__init__(viewBox=self.time_box, axisItems=axes, enableMenu=False)
-        self.hideButtons()
-        self.setYRange(LOWEST_Y, HIGHEST_Y, padding=0)
-        left = self.getAxis("left")
-        left.setTicks([_LEFT_TICKS])
-        left.setStyle(tickLength=0, autoExpandTextSpace=False)
-        self.getAxis("bottom").setStyle(tickLength=4)
-        self.showGrid(x=True, y=False, alpha=0.12)
+        self._left = pg.AxisItem("left")
+        self._bottom = TimeAxis("bottom")
+        self.addItem(self._left, row=0, col=0)
+        self.addItem(self.time_box, row=0, col=1)
+        self.addItem(self._bottom, row=1, col=1)
+        self._left.linkToView(self.time_box)
+        self._bottom.linkToView(self.time_box)
+        self.time_box.setYRange(LOWEST_Y, HIGHEST_Y, padding=0)
+        self._left.setTicks([_LEFT_TICKS])
+        self._left.setStyle(tickLength=0, autoExpandTextSpace=False)
+        self._bottom.setStyle(tickLength=4)
+        self._bottom.setGrid(30)
+        # The grid of the axis lies behind the lane.
+        self._bottom.setZValue(-1)
         self.item = LaneItem()
         self.markers = MarkerItem(has_flags=has_flags)
         self.name = pg.TextItem(anchor=(0, 0))
         self.name.setParentItem(self.time_box)
         self.name.setPos(6, 3)
-        self.addItem(self.item)
-        self.addItem(self.markers)
+        self.time_box.addItem(self.item)
+        self.time_box.addItem(self.markers)
 
     def set_left_width(self, width_px: int) -> None:
         """Give the axis of every lane the same width, so that the lanes stand in line."""
-        self.getAxis("left").setWidth(width_px)
+        self._left.setWidth(width_px)
 
     def set_is_lowest(self, is_lowest: bool) -> None:
         """Write the time below the lowest lane only."""
-        self.getAxis("bottom").setStyle(showValues=is_lowest)
-        self.getAxis("bottom").setHeight(None if is_lowest else 6)
+        self._bottom.setStyle(showValues=is_lowest)
+        self._bottom.setHeight(None if is_lowest else 6)
 
     def set_name(self, name: str, color: QColor, palette: QPalette) -> None:
         """Write whose lane it is."""
@@ -66,8 +78,7 @@ class Lane(pg.PlotItem):
 
     def take_palette(self, palette: QPalette) -> None:
         """Use the colours of the current look."""
-        for side in ("left", "bottom"):
-            axis = self.getAxis(side)
+        for axis in (self._left, self._bottom):
             axis.setPen(palette.color(QPalette.ColorRole.Mid))
             axis.setTextPen(palette.color(QPalette.ColorRole.PlaceholderText))
 

@@ -93,7 +93,7 @@ def _draw_landmarks(
 ) -> None:
     points = placement.to_view(track.landmarks_px)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
-    painter.setPen(QPen(color, 1.6, Qt.PenStyle.SolidLine, Qt.PenCapStyle.SquareCap))
+    painter.setPen(QPen(color, 2.0, Qt.PenStyle.SolidLine, Qt.PenCapStyle.SquareCap))
     painter.drawPoints(pg.functions.arrayToQPolygonF(points[:, 0], points[:, 1]))
 
 
@@ -128,7 +128,7 @@ def _draw_label(
     """Draw name, expression and probability on a dark chip above the box, inside the view."""
     label, probability = reading.top
     why = reading.why_unreliable
-    text = f"{reading.name} · {label} {probability:.0%}" + (f" · {why}" if why else "")
+    text = f"{reading.name} · {label} {probability * 100:.0f} %" + (f" · {why}" if why else "")
     metrics = QFontMetricsF(_label_font(painter))
     height = metrics.height() + 6
     swatch = metrics.ascent() * 0.8

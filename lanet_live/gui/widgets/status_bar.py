@@ -1,8 +1,9 @@
 """The line at the bottom: what runs, on what, how fast, and what was lost."""
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QWidget
 
+from lanet_live.gui.widgets.divider import divider
 from lanet_live.gui.workspace import StatusFacts
 
 _TOOLTIPS = {
@@ -29,7 +30,7 @@ class StatusLine(QWidget):
         self._labels: dict[str, QLabel] = {}
         for name, tooltip in _TOOLTIPS.items():
             if self._labels:
-                row.addWidget(_divider())
+                row.addWidget(divider())
             label = QLabel()
             label.setToolTip(tooltip)
             label.setAccessibleDescription(tooltip)
@@ -76,10 +77,3 @@ class StatusLine(QWidget):
             label.setProperty("alert", is_alert)
             label.style().unpolish(label)
             label.style().polish(label)
-
-
-def _divider() -> QFrame:
-    line = QFrame()
-    line.setFrameShape(QFrame.Shape.VLine)
-    line.setFixedWidth(1)
-    return line

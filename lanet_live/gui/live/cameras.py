@@ -1,0 +1,78 @@
+"""The cameras by name, kept up to date as they come and go.
+
+OpenCV opens cameras by index and knows no names; Qt knows names and tells when a camera comes or
+goes, but no index. On Linux both speak of ``/dev/videoN``, so `list_cameras` answers and Qt only
+says when to ask again. On macOS and Windows the place in Qt's list is taken as the index:
+AVFoundation and DirectShow list cameras in the same order as a rule, but where two devices swap
+places the picture shows it at once and the other entry is the one wanted.
+"""
+
+import re
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from PySide6.QtCore import QObject, Signal
+
+from lanet_live.capture.camera_list import CameraInfo, list_cameras
+
+if TYPE_CHECKING:
+    from PySide6.QtMultimedia import QCameraDevice, QMediaDevices
+
+# Offered where a camera does not tell its sizes.
+_COMMON_SIZES: Final = ((640, 480), (1280, 720), (1920, 1080))
+_MAX_SIZES: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class CameraChoice:
+    """One camera as the menu lists it.
+
+    Attributes:
+        info: Its index and name.
+        sizes_wh: Picture sizes it offers, smallest first.
+    """
+
+    info: CameraInfo
+    sizes_wh: tuple[tuple[int, int], ...]
+
+
+class CameraList(QObject):
+    """Asks for the cameras when first needed, and tells when the list changes."""
+
+    changed = Signal()
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._devices: QMediaDevices | None = None
+
+    def choices(self) -> tuple[CameraChoice, ...]:
+        """Return the cameras of this moment."""
+        if self._devices is None:
+            # Imported here: QtMultimedia loads its plugins, which a start need not wait for.
+            from PySide6.QtMultimedia import QMediaDevices
+
+            self._devices = QMediaDevices(self)
+            self._devices.videoInputsChanged.connect(self.changed)
+        inputs = self._devices.videoInputs()
+        by_index = {_index_of(device, place): device for place, device in enumerate(inputs)}
+        if sys.platform.startswith("linux"):
+            infos = list_cameras()
+        else:
+            infos = list_cameras(
+                probe=lambda: [CameraInfo(i, d.description()) for i, d in by_index.items()]
+            )
+        return tuple(CameraChoice(info, _sizes(by_index.get(info.index))) for info in infos)
+
+
+def _index_of(device: "QCameraDevice", place: int) -> int:
+    """Return OpenCV's index: the number in ``/dev/videoN``, or the place in Qt's list."""
+    match = re.fullmatch(r"/dev/video(\d+)", bytes(device.id().data()).decode(errors="replace"))
+    return int(match.group(1)) if match else place
+
+
+def _sizes(device: "QCameraDevice | None") -> tuple[tuple[int, int], ...]:
+    if device is None:
+        return _COMMON_SIZES
+    found = {(f.resolution().width(), f.resolution().height()) for f in device.videoFormats()}
+    return tuple(sorted(found)[-_MAX_SIZES:]) or _COMMON_SIZES
