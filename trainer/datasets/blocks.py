@@ -28,7 +28,8 @@ F32Array = NDArray[np.float32]
 F64Array = NDArray[np.float64]
 U8Array = NDArray[np.uint8]
 
-BLOCK_SIZE: Final = 256
+# Small enough that Ctrl-C, which waits for the blocks under way, ends within seconds.
+BLOCK_SIZE: Final = 64
 
 OnProgress = Callable[[int, int], None]
 """Called with the number of pictures done and their total."""
@@ -44,7 +45,7 @@ class Block:
 
     def path(self, work: Path) -> Path:
         """Return its file in the work folder."""
-        return work / f"{self.split}-{self.start:08d}.npz"
+        return work / f"{self.split}-{self.start:08d}-{len(self.samples)}.npz"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,7 @@ def run_blocks(
     running: dict[Future[None], Block] = {}
     try:
         for block in missing:
-            if len(running) == 2 * n_processes:
+            if len(running) == n_processes + 1:
                 done += _collect(running)
                 on_progress(done, total)
             running[pool.submit(_run_block, block, work)] = block
