@@ -274,6 +274,8 @@ def _as_is(batch: Any) -> Any:
 
 
 def _start_worker(_number: int) -> None:
+    # Ctrl-C reaches every process of the terminal; the parent ends its workers when it is ready.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(0)
     # Ctrl-C reaches every process of the terminal; only the training process may act on it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
