@@ -117,8 +117,9 @@ def _draw_face(
     for piece in _pieces(stretch):
         _draw_piece(axes, stretch, piece, colors)
     for start_s, end_s in _unreliable_spans(stretch):
-        for panel in (top, bottom):
-            panel.axvspan(start_s, end_s, color=_VEIL, alpha=0.55, linewidth=0, zorder=4)
+        top.axvspan(start_s, end_s, color=_VEIL, alpha=0.55, linewidth=0, zorder=4)
+        # Behind the curves: they tell why.
+        bottom.axvspan(start_s, end_s, color=_VEIL, alpha=0.45, linewidth=0, zorder=0.6)
         ribbon.axvspan(start_s, end_s, color="white", alpha=0.6, linewidth=0, zorder=4)
     _label_gaps(top, stretch, span)
     bottom.axhline(text.max_uncertainty, color=_UNCERTAINTY, linewidth=0.9, linestyle=(0, (4, 3)))
