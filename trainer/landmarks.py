@@ -82,6 +82,8 @@ _VIEWS: Final = (
 # The longer side of a view is enlarged to at least this, or the detector sees too little.
 _VIEW_SIDE_PX: Final = 288
 _CONFIDENCE: Final = 0.2
+# Surroundings shown with a known face box, as a share of its side.
+_BOX_MARGIN: Final = 0.2
 # In a face crop the face is about as large as the picture and in its middle. An answer outside
 # these limits is a mesh on an ear, a hand or the background (judged by eye on FER+ Valid).
 _SIZE_LIMITS: Final = (0.55, 1.6)
@@ -135,13 +137,15 @@ class TrainingFaceFinder:
     def _find_in_box(
         self, picture_bgr: U8Array, box_xyxy_px: tuple[float, float, float, float]
     ) -> F32Array | None:
-        left, top = (max(0, int(v)) for v in box_xyxy_px[:2])
-        right, bottom = (int(np.ceil(v)) for v in box_xyxy_px[2:])
-        part = picture_bgr[top:bottom, left:right]
+        box = np.array(box_xyxy_px).reshape(2, 2)  # (low, high) x (x, y)
+        margin = _BOX_MARGIN * np.ptp(box, axis=0)
+        low = np.maximum(np.floor(box[0] - margin), 0).astype(int)
+        high = np.maximum(np.ceil(box[1] + margin), 0).astype(int)
+        part = picture_bgr[low[1] : high[1], low[0] : high[0]]
         if min(part.shape[:2]) < 2:
             return None
         found = self._find_in_crop(np.ascontiguousarray(part))
-        return None if found is None else found + np.array([left, top], dtype=np.float32)
+        return None if found is None else (found + low).astype(np.float32)
 
     def _find_in_crop(self, picture_bgr: U8Array) -> F32Array | None:
         for view in _VIEWS:

@@ -20,6 +20,7 @@ from trainer.datasets.folder import read_folder
 from trainer.datasets.preparation import PreparationOptions, prepare
 from trainer.datasets.prepared import open_prepared
 from trainer.errors import DataError
+from trainer.landmarks import TrainingFaceFinder, is_plausible_in_crop
 
 
 class InlineExecutor:
@@ -222,3 +223,48 @@ def test_command_refuses_a_wrong_root_in_one_sentence(
     root = ["--root", str(tmp_path), "--out", out]
     assert main(["prepare", "affectnet", *root]) == 2
     assert main(["prepare", "ferplus", *root, "--processes", "0"]) == 2
+
+
+@pytest.fixture
+def real_finder() -> Iterator[TrainingFaceFinder]:
+    finder = TrainingFaceFinder()
+    yield finder
+    finder.close()
+
+
+@pytest.mark.slow
+def test_a_face_is_found_in_its_box_in_a_photograph_and_in_a_tiny_crop(
+    shared_dir: Path, real_finder: TrainingFaceFinder
+) -> None:
+    """One face shown three ways gives the same landmarks."""
+    with zipfile.ZipFile(shared_dir / "data" / "ferplus-train-valid.zip") as source:
+        data = source.read("ferplus/FER2013Valid/fer0028642.png")
+    tiny = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    crop = cv2.resize(tiny, (240, 240), interpolation=cv2.INTER_CUBIC)
+    photograph = np.full((600, 900, 3), 90, dtype=np.uint8)
+    photograph[200:440, 500:740] = crop
+    in_tiny = real_finder.find(tiny, is_face_crop=True)
+    in_box = real_finder.find(
+        photograph, is_face_crop=False, box_xyxy_px=(500.0, 200.0, 740.0, 440.0)
+    )
+    in_photograph = real_finder.find(photograph, is_face_crop=False)
+    assert in_tiny is not None
+    assert in_box is not None
+    assert in_photograph is not None
+    for found in (in_box, in_photograph):
+        back = (found - [500, 200]) / 5
+        assert np.abs(back - in_tiny).mean() < 1.5  # tiny pixels
+    nothing = np.full((48, 48, 3), 128, dtype=np.uint8)
+    assert real_finder.find(nothing, is_face_crop=True) is None
+    outside = (2000.0, 2000.0, 2100.0, 2100.0)
+    assert real_finder.find(photograph, is_face_crop=False, box_xyxy_px=outside) is None
+
+
+def test_a_mesh_that_cannot_be_the_pictures_face_is_refused() -> None:
+    good = face_landmarks(centre_px=24, side_px=44)
+    assert is_plausible_in_crop(good, 48, 48)
+    assert not is_plausible_in_crop(face_landmarks(centre_px=24, side_px=12), 48, 48)
+    assert not is_plausible_in_crop(face_landmarks(centre_px=42, side_px=44), 48, 48)
+    turned = (good - 24) @ np.array([[0.0, 1.0], [-1.0, 0.0]]) + 24
+    assert not is_plausible_in_crop(turned, 48, 48)
+    assert not is_plausible_in_crop(np.full((478, 2), np.nan), 48, 48)
