@@ -1,5 +1,8 @@
 """Convert a model to OpenVINO's own format, in int8 where asked."""
 
+import contextlib
+import io
+import logging
 from pathlib import Path
 from typing import Any, Final
 
@@ -113,13 +116,15 @@ def _quantise(network: ov.Model, model: ModelFile, calibration: Path) -> ov.Mode
     dataset: Any = nncf.Dataset([crop[None] for crop in chosen])
     try:
         # Mixed: symmetric weights, asymmetric activations, which fit ReLU6 and swish better.
-        quantised: ov.Model = nncf.quantize(
-            network,
-            dataset,
-            preset=nncf.QuantizationPreset.MIXED,
-            subset_size=len(chosen),
-            fast_bias_correction=True,
-        )
+        nncf.set_log_level(logging.ERROR)
+        with contextlib.redirect_stdout(io.StringIO()):  # its own progress bars
+            quantised: ov.Model = nncf.quantize(
+                network,
+                dataset,
+                preset=nncf.QuantizationPreset.MIXED,
+                subset_size=len(chosen),
+                fast_bias_correction=True,
+            )
     except (RuntimeError, nncf.ValidationError) as error:
         raise EngineBuildError(f"NNCF cannot quantise the model {model.path}: {error}") from error
     return quantised

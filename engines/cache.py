@@ -117,6 +117,18 @@ class EngineCache:
         self.trim(keep=entry)
         return CacheEntry(entry, was_built=True)
 
+    def runtime_folder(self, name: str) -> Path:
+        """Return a folder in which a runtime keeps what it compiles; emptied when it grew too big.
+
+        Args:
+            name: Of the runtime; a plain word.
+        """
+        folder = self._folder / name
+        with hold_lock(self._lock_path(name)):
+            if folder.exists() and _size(folder) > self._max_bytes:
+                shutil.rmtree(folder, ignore_errors=True)
+            return make_private_folder(folder)
+
     def trim(self, *, keep: Path | None = None) -> None:
         """Remove the entries not used longest until the rest fits, never `keep`."""
         entries = sorted(self._entries(), key=_last_use, reverse=True)

@@ -24,13 +24,13 @@ OUTPUT_NAME: Final = "logits"
 # and anything that runs code from elsewhere are left out on purpose.
 _OPS: Final = (
     "Abs Add And ArgMax AveragePool BatchNormalization Cast Ceil Clip Concat Constant "
-    "ConstantOfShape Conv DepthToSpace DequantizeLinear Div Dropout Einsum Elu Equal Erf Exp "
+    "Conv DepthToSpace DequantizeLinear Div Dropout Einsum Elu Equal Erf Exp "
     "Expand Flatten Floor Gather Gelu Gemm GlobalAveragePool GlobalMaxPool Greater "
     "GroupNormalization HardSigmoid HardSwish Identity InstanceNormalization LRN "
     "LayerNormalization LeakyRelu Less Log LogSoftmax MatMul Max MaxPool Min Mish Mul Neg Not Pad "
-    "Pow PRelu QuantizeLinear Range Reciprocal ReduceL2 ReduceMax ReduceMean ReduceMin ReduceSum "
+    "Pow PRelu QuantizeLinear Reciprocal ReduceL2 ReduceMax ReduceMean ReduceMin ReduceSum "
     "Relu Reshape Resize Round Selu Shape Sigmoid Sign Slice Softmax Softplus SpaceToDepth Split "
-    "Sqrt Squeeze Sub Sum Tanh Tile Transpose Unsqueeze Where "
+    "Sqrt Squeeze Sub Sum Tanh Transpose Unsqueeze Where "
 )
 ALLOWED_OPS: Final = frozenset(_OPS.split())
 ALLOWED_DOMAINS: Final = frozenset({"", "ai.onnx"})

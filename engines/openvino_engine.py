@@ -4,6 +4,7 @@ The arithmetic of `engines.preprocessing` is folded into the graph, so that the 
 uint8 crops themselves.
 """
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -15,6 +16,7 @@ from openvino import opset13 as ops
 from engines.artefact import Artefact, require_files
 from engines.base import EngineInfo, F32Array, U8Array
 from engines.batching import infer_in_chunks, warm_up
+from engines.cache import EngineCache
 from engines.errors import ArtefactError, BackendUnavailable, EngineError, ModelFileError
 from engines.onnx_file import ModelFile
 from engines.onnx_folding import FOLDED_INPUT_NAME
@@ -24,6 +26,10 @@ from engines.spec import ModelSpec
 
 BACKEND: Final = "openvino"
 MODEL_NAMES: Final = ("model.xml", "model.bin")
+# Takes no dynamic shapes, so batches go through it one by one.
+_STATIC_DEVICE: Final = "NPU"
+# A ResNet-50 on 16 crops of 512 px stays below a quarter of it.
+_MAX_TENSOR_ELEMENTS: Final = 2**30
 # Types that OpenVINO converts an fp32 model to when it compiles it.
 _HINTS: Final = {"fp32": "f32", "fp16": "f16", "bf16": "bf16"}
 _CAPABILITIES: Final = {"fp32": "FP32", "fp16": "FP16", "bf16": "BF16", "int8": "INT8"}
@@ -133,15 +139,14 @@ def open_model(model: ModelFile, options: OpenOptions) -> OpenVinoEngine:
         BackendUnavailable: The device is absent or cannot compute in the precision.
         EngineError: Compiling or the warm-up failed.
     """
-    precision = options.precision or "fp32"
-    if precision not in _HINTS:
+    if options.precision is not None and options.precision not in _HINTS:
         raise BackendUnavailable(
-            f"OpenVINO does not make {precision} out of an ONNX file on opening; "
-            f"build it first: lanet-train build --target openvino --precision {precision}."
+            f"OpenVINO does not make {options.precision} out of an ONNX file on opening; build it "
+            f"first: lanet-train build --target openvino --precision {options.precision}."
         )
     core = ov.Core()
     network = fold_preprocessing(read_network(core, model), model.spec, options.max_batch)
-    return _open(core, network, model.spec, model.sha256, precision, options)
+    return _open(core, network, model.spec, model.sha256, options)
 
 
 def open_artefact(folder: Path, artefact: Artefact, options: OpenOptions) -> OpenVinoEngine:
@@ -161,21 +166,22 @@ def open_artefact(folder: Path, artefact: Artefact, options: OpenOptions) -> Ope
             f"OpenVINO cannot read the built engine {folder} ({_first_line(error)}); "
             "build it again with lanet-train build."
         ) from error
-    options = replace(options, max_batch=min(options.max_batch, artefact.max_batch))
-    sha256 = artefact.model_sha256
-    return _open(core, network, artefact.spec, sha256, artefact.precision, options)
+    options = replace(
+        options,
+        precision=artefact.precision,
+        max_batch=min(options.max_batch, artefact.max_batch),
+    )
+    return _open(core, network, artefact.spec, artefact.model_sha256, options)
 
 
 def _open(
-    core: ov.Core,
-    network: ov.Model,
-    spec: ModelSpec,
-    sha256: str,
-    precision: str,
-    options: OpenOptions,
+    core: ov.Core, network: ov.Model, spec: ModelSpec, sha256: str, options: OpenOptions
 ) -> OpenVinoEngine:
     device = options.device or "CPU"
-    _check_device(core, device, precision)
+    precision = _choose_precision(core, device, options.precision)
+    if device.startswith(_STATIC_DEVICE):
+        options = replace(options, max_batch=1)
+        network.reshape([1, spec.input_size_px, spec.input_size_px, 3])
     try:
         compiled = core.compile_model(network, device, _properties(device, precision, options))
     except RuntimeError as error:
@@ -218,6 +224,9 @@ def fold_preprocessing(network: ov.Model, spec: ModelSpec, max_batch: int) -> ov
 
     Returns:
         The network, now taking (N, S, S, 3) uint8.
+
+    Raises:
+        ModelFileError: A tensor in it would be absurdly large.
     """
     side = spec.input_size_px
     mean = np.array(spec.mean, dtype=np.float32).reshape(1, 3, 1, 1)
@@ -240,19 +249,44 @@ def fold_preprocessing(network: ov.Model, spec: ModelSpec, max_batch: int) -> ov
     network.remove_parameter(old_input)
     network.add_parameters([new_input])
     network.validate_nodes_and_infer_types()
+    _check_sizes(network)
     return network
 
 
-def _check_device(core: ov.Core, device: str, precision: str) -> None:
+def _check_sizes(network: ov.Model) -> None:
+    """Refuse a graph that asks for absurd memory, before anything is computed.
+
+    A few bytes of ONNX can ask for a tensor of any size, by expanding or padding; OpenVINO would
+    try to compute it while compiling.
+    """
+    for operation in network.get_ops():
+        for output in operation.outputs():
+            shape = output.get_partial_shape()
+            if shape.rank.is_dynamic:
+                continue
+            n_elements = math.prod(size.max_length for size in shape if size.max_length > 0)
+            if n_elements > _MAX_TENSOR_ELEMENTS:
+                raise ModelFileError(
+                    f"The model's step {operation.get_friendly_name()} gives a tensor of "
+                    f"{n_elements:.1e} numbers, more than an expression model needs."
+                )
+
+
+def _choose_precision(core: ov.Core, device: str, wanted: str | None) -> str:
+    """Return the precision to compute in: fp32 by default, fp16 where a device has no fp32."""
     names = core.available_devices
     if device not in names and device not in {name.split(".")[0] for name in names}:
         raise BackendUnavailable(
             f"OpenVINO has no device {device!r} here; it has {', '.join(names)}."
         )
-    if _CAPABILITIES[precision] not in core.get_property(device, "OPTIMIZATION_CAPABILITIES"):
+    offered = core.get_property(device, "OPTIMIZATION_CAPABILITIES")
+    if wanted is None:
+        return "fp32" if "FP32" in offered else "fp16"
+    if _CAPABILITIES[wanted] not in offered:
         raise BackendUnavailable(
-            f"{_describe_device(core, device)} does not compute in {precision}; use fp32."
+            f"{_describe_device(core, device)} does not compute in {wanted}; use fp32."
         )
+    return wanted
 
 
 def _properties(device: str, precision: str, options: OpenOptions) -> dict[str, object]:
@@ -262,7 +296,11 @@ def _properties(device: str, precision: str, options: OpenOptions) -> dict[str, 
         # What an int8 model leaves unquantised stays fp32.
         "INFERENCE_PRECISION_HINT": _HINTS.get(precision, "f32"),
     }
-    if options.threads is not None and device.startswith("CPU"):
+    if not device.startswith("CPU"):
+        # Compiling for a GPU or an NPU takes many seconds. For a CPU it takes a tenth of one, and
+        # the cache, a second copy of the weights, saves half of that at best.
+        properties["CACHE_DIR"] = str(EngineCache(options.cache_folder).runtime_folder(BACKEND))
+    elif options.threads is not None:
         properties["INFERENCE_NUM_THREADS"] = options.threads
     return properties
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from engines.artefact import is_artefact, read_artefact
 from engines.base import Engine
-from engines.errors import ArtefactError, BackendUnavailable, EngineError
+from engines.errors import ArtefactError, BackendUnavailable, EngineError, ModelFileError
 from engines.onnx_file import ModelFile, read_model_file
 from engines.options import OpenOptions
 
@@ -122,6 +122,8 @@ def _open_first(model: ModelFile, options: OpenOptions) -> Engine:
     for name in _BACKENDS:
         try:
             engine = _open(name, model, options)
+        except ModelFileError:
+            raise  # the model is at fault, not the runtime
         except EngineError as error:
             # A runtime that is merely absent is normal; one that fails deserves attention.
             level = logging.INFO if isinstance(error, BackendUnavailable) else logging.WARNING

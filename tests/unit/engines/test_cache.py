@@ -137,6 +137,20 @@ def test_clear_removes_all_and_says_how_much(tmp_path: Path) -> None:
     assert cache.get_or_build(KEY, fill).was_built
 
 
+def test_folder_of_a_runtime_is_emptied_when_too_big_and_cleared_with_the_rest(
+    tmp_path: Path,
+) -> None:
+    cache = EngineCache(tmp_path, max_bytes=1000)
+    folder = cache.runtime_folder("openvino")
+    (folder / "blob").write_bytes(bytes(900))
+    assert (cache.runtime_folder("openvino") / "blob").exists()
+    (folder / "blob").write_bytes(bytes(1001))
+    assert not (cache.runtime_folder("openvino") / "blob").exists()
+    (folder / "blob").write_bytes(bytes(10))
+    cache.clear()
+    assert not folder.exists()
+
+
 def test_two_processes_at_once_build_once(tmp_path: Path) -> None:
     first = start_builder(tmp_path)
     try:

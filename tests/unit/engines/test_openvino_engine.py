@@ -7,7 +7,7 @@ import pytest
 from engines.base import U8Array
 from engines.errors import BackendUnavailable, EngineError, ModelFileError
 from engines.onnx_file import ModelFile, read_model_file
-from engines.onnx_writer import write_node
+from engines.onnx_writer import write_node, write_tensor
 from engines.onnxruntime_engine import open_reference
 from engines.openvino_engine import fold_preprocessing, open_model
 from engines.options import OpenOptions
@@ -95,4 +95,32 @@ def test_model_that_answers_nonsense_fails_on_opening(tmp_path: Path) -> None:
     spec = tiny_spec(std=(1e-38, 1e-38, 1e-38))  # pixels become infinite
     path = write_tiny_model(tmp_path / "nan.onnx", spec)
     with pytest.raises(EngineError, match="no usable answer on openvino"):
+        open_model(read_model_file(path), OpenOptions())
+
+
+@pytest.mark.parametrize("kind", ["expand", "pad"])
+def test_few_bytes_that_ask_for_absurd_memory_are_refused(tmp_path: Path, kind: str) -> None:
+    if kind == "expand":
+        nodes = [
+            write_node("Expand", ["one", "size"], "huge"),
+            write_node("ReduceSum", ["huge"], "sum", {"keepdims": 0}),
+            write_node("Flatten", ["crops"], "flat"),
+            write_node("MatMul", ["flat", "weight"], "scores"),
+            write_node("Add", ["scores", "sum"], "logits"),
+        ]
+    else:
+        nodes = [
+            write_node("Conv", ["crops", "kernel"], "huge", {"pads": (20_000,) * 4}),
+            write_node("GlobalAveragePool", ["huge"], "pooled"),
+            write_node("Flatten", ["pooled"], "logits"),
+        ]
+    tensors = [
+        write_tensor("one", np.ones(1, dtype=np.float32)),
+        write_tensor("size", np.array([2_500_000_000])),
+        write_tensor("weight", np.zeros((3072, 8), dtype=np.float32)),
+        write_tensor("kernel", np.zeros((8, 3, 3, 3), dtype=np.float32)),
+    ]
+    path = tmp_path / "bomb.onnx"
+    path.write_bytes(tiny_model_bytes(nodes=nodes, tensors=tensors))
+    with pytest.raises(ModelFileError, match="more than an expression model needs"):
         open_model(read_model_file(path), OpenOptions())
