@@ -77,18 +77,25 @@ class FollowerPool:
 
     def __init__(self, open_follower: Callable[[], Follower] = Follower) -> None:
         self._open_follower = open_follower
+        self._opened: list[Follower] = []
+        self._idle: list[Follower] = []
         # One is opened at once, so that the first face does not wait for it.
-        self._idle = [open_follower()]
+        self.give_back(self.take())
 
     def take(self) -> Follower:
         """Return an idle follower, or a new one."""
-        return self._idle.pop() if self._idle else self._open_follower()
+        if self._idle:
+            return self._idle.pop()
+        follower = self._open_follower()
+        self._opened.append(follower)
+        return follower
 
     def give_back(self, follower: Follower) -> None:
         """Keep a follower for the next face."""
         self._idle.append(follower)
 
     def close(self) -> None:
-        """Free the idle followers. May be called twice."""
-        while self._idle:
-            self._idle.pop().close()
+        """Free all followers, those taken as well. May be called twice."""
+        while self._opened:
+            self._opened.pop().close()
+        self._idle.clear()

@@ -5,9 +5,11 @@ costs most of a second, and the command line's help must not wait for it.
 """
 
 import ctypes
+import logging
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, ClassVar, Final
+from weakref import finalize
 
 import cv2
 import numpy as np
@@ -17,6 +19,8 @@ from lanet_live.errors import FaceModelError
 from lanet_live.face.model_file import read_detector_model, read_face_model
 from lanet_live.face.offline import offline_options, route_uploads_nowhere
 from lanet_live.face.quiet import capture_native_stderr
+
+logger = logging.getLogger(__name__)
 
 U8Array = NDArray[np.uint8]
 F32Array = NDArray[np.float32]
@@ -145,6 +149,7 @@ class FaceLandmarker:
         self._last_timestamp_ms = -1
         self._result_type = face_landmarker.MpFaceLandmarkerResultC
         self._task = _create(face_landmarker.FaceLandmarker, options)
+        self._closer = finalize(self, _close, self._task)
 
     def find(self, image_bgr: U8Array) -> tuple[FaceMesh, ...]:
         """Find faces in one picture; IMAGE mode only.
@@ -174,15 +179,13 @@ class FaceLandmarker:
 
     def close(self) -> None:
         """Free the landmarker. May be called twice."""
-        if self._task is not None:
-            self._task.close()
-            self._task = None
+        self._closer()
 
     def _run(self, function: str, image_bgr: U8Array, *timestamp: int) -> tuple[FaceMesh, ...]:
         # MediaPipe's own detect() turns each of the 478 landmarks into a Python object, which
         # costs more than half a millisecond a face; the same C call is made here and its memory
         # is read as one array.
-        if self._task is None:
+        if not self._closer.alive:
             raise ValueError("the landmarker is closed")
         image = _to_mediapipe(image_bgr)
         result = self._result_type()
@@ -217,6 +220,7 @@ class FaceDetector:
             min_detection_confidence=min_confidence,
         )
         self._task = _create(face_detector.FaceDetector, options)
+        self._closer = finalize(self, _close, self._task)
         self.detect(np.zeros((128, 128, 3), dtype=np.uint8))  # Fails here, if it fails at all.
 
     def detect(self, image_bgr: U8Array) -> tuple[FaceDetection, ...]:
@@ -225,7 +229,7 @@ class FaceDetector:
         Args:
             image_bgr: (H, W, 3) uint8.
         """
-        if self._task is None:
+        if not self._closer.alive:
             raise ValueError("the detector is closed")
         image = _to_mediapipe(image_bgr)
         try:
@@ -242,10 +246,7 @@ class FaceDetector:
 
     def close(self) -> None:
         """Free the detector. May be called twice."""
-        if self._task is not None:
-            with capture_native_stderr():
-                self._task.close()
-            self._task = None
+        self._closer()
 
 
 def _create(task_type: Any, options: Any) -> Any:
@@ -255,6 +256,17 @@ def _create(task_type: Any, options: Any) -> Any:
             return task_type.create_from_options(options)
         except (RuntimeError, ValueError, OSError) as exc:
             raise FaceModelError(f"MediaPipe cannot open its face model: {exc}") from exc
+
+
+def _close(task: Any) -> None:
+    with capture_native_stderr():
+        try:
+            task.close()
+        except RuntimeError as exc:
+            # The interpreter is going down and takes no more calls; without its handle the task's
+            # own __del__ does not try again and print a traceback.
+            logger.debug("MediaPipe task left to the operating system: %s", exc)
+            task._handle = None
 
 
 def _to_mediapipe(image_bgr: U8Array) -> Any:

@@ -116,7 +116,7 @@ class VideoTracker:
         self._book = IdentityBook()
         self._followed: list[_Followed] = []
         self._rejected: list[tuple[F32Array, float]] = []
-        self._first_timestamp_s: float | None = None
+        self._last_timestamp_s: float | None = None
         self._size_wh = (0, 0)
         self._now_s = 0.0
 
@@ -137,8 +137,6 @@ class VideoTracker:
 
     def close(self) -> None:
         """Free the models. May be called twice."""
-        for face in self._followed:
-            face.follower.close()
         self._followed = []
         self._pool.close()
         self._detector.close()
@@ -146,9 +144,9 @@ class VideoTracker:
 
     def _begin(self, frame: Frame) -> _Moment:
         """Put the frame on a clock that starts at 0 and never goes back, as MediaPipe demands."""
-        if self._first_timestamp_s is None:
-            self._first_timestamp_s = frame.timestamp_s
-        self._now_s = max(self._now_s, frame.timestamp_s - self._first_timestamp_s)
+        if self._last_timestamp_s is not None:
+            self._now_s += max(0.0, frame.timestamp_s - self._last_timestamp_s)
+        self._last_timestamp_s = frame.timestamp_s
         moment = _Moment(frame.image_bgr, self._now_s, self._cuts.is_cut(frame.image_bgr))
         if moment.size_wh != self._size_wh:
             self._size_wh = moment.size_wh
