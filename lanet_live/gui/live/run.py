@@ -186,17 +186,21 @@ class LiveRun(QObject):
 
 
 def live_runner_factory(config: LiveConfig) -> RunnerFactory:
-    """Return what makes the real runners; the model file is read and checked once."""
+    """Return what makes the real runners.
+
+    The model file is read and checked once, in the worker thread: that may take longer than the
+    window may stand still.
+    """
     loaded: list[LoadedModel] = []
 
-    def create(source: SourceConfig, bridge: QtBridge) -> Runner:
+    def open_pipeline(facts: SourceFacts) -> Pipeline:
         if not loaded:
             loaded.append(load_model(config.engine))
+        return build_pipeline_factory(config, loaded[0])(facts)
+
+    def create(source: SourceConfig, bridge: QtBridge) -> Runner:
         return LiveRunner(
-            build_source_factory(source),
-            build_pipeline_factory(config, loaded[0]),
-            [bridge],
-            on_event=bridge.post,
+            build_source_factory(source), open_pipeline, [bridge], on_event=bridge.post
         )
 
     return create

@@ -1,7 +1,7 @@
 """Markers on the timeline: a line at their moment and their name on a flag."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 import pyqtgraph as pg
 from PySide6.QtCore import QPointF, QRectF, Qt
@@ -9,6 +9,9 @@ from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen
 from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
 from lanet_live.gui.widgets.lane_item import HIGHEST_Y, LOWEST_Y
+
+# Flags that would overlap hang below each other, as far as there is room.
+_N_ROWS: Final = 3
 
 
 class TimelineMarker(Protocol):
@@ -26,7 +29,7 @@ class TimelineMarker(Protocol):
 
 
 class MarkerItem(pg.GraphicsObject):
-    """Draws the markers inside the visible stretch; flags that would overlap are left out."""
+    """Draws the markers inside the visible stretch, with flags where there is room for them."""
 
     def __init__(self, *, has_flags: bool) -> None:
         super().__init__()
@@ -77,7 +80,7 @@ class MarkerItem(pg.GraphicsObject):
         painter.resetTransform()
         metrics = QFontMetricsF(painter.font())
         right_px = to_screen.map(QPointF(self.viewRect().right(), HIGHEST_Y)).x()
-        taken_until = -1.0
+        taken_until = [-1.0] * _N_ROWS
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         for marker in visible:
             spot = to_screen.map(QPointF(marker.time_s, HIGHEST_Y))
@@ -85,12 +88,14 @@ class MarkerItem(pg.GraphicsObject):
             # At the right end the flag hangs on the other side of its line.
             left = spot.x() if spot.x() + width <= right_px else spot.x() - width
             flag = QRectF(left, spot.y(), width, metrics.height() + 3)
-            if flag.left() < taken_until:
+            rows = [row for row in range(_N_ROWS) if flag.left() >= taken_until[row]]
+            if not rows:
                 continue
+            flag.translate(0, rows[0] * (flag.height() + 1))
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(self._line)
             painter.drawRect(flag)
             painter.setPen(self._ground)
             painter.drawText(flag, Qt.AlignmentFlag.AlignCenter, marker.caption)
-            taken_until = flag.right() + 2
+            taken_until[rows[0]] = flag.right() + 2
         painter.restore()
