@@ -4,6 +4,7 @@ Files are written beside their place and moved there in one step, so that a run 
 leaves the previous checkpoint whole.
 """
 
+import contextlib
 import json
 import os
 from collections.abc import Mapping
@@ -59,7 +60,8 @@ def write_checkpoint(path: Path, tensors: Mapping[str, Tensor], state: Mapping[s
             os.fsync(file.fileno())
         temporary.replace(path)
     except (OSError, SafetensorError) as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise CheckpointError(f"The checkpoint {path} cannot be written: {error}") from error
 
 
