@@ -1,6 +1,7 @@
 """Crops of whole pictures through the app's own face search, tracker and alignment."""
 
 from collections.abc import Iterator
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -10,13 +11,27 @@ from lanet_live.face.alignment import align_face
 from lanet_live.face.tracker import FaceTracker
 from lanet_live.records import FaceTrack, Frame
 from trainer.datasets.chips import to_bgr
-from trainer.datasets.prepared import PreparedSplit
 
 U8Array = NDArray[np.uint8]
 
 # A picture that one face fills is given surroundings and the size it would have before a camera.
 PAD_SHARE = 0.25
 ENLARGED_SIDE_PX = 288
+
+
+class Pictures(Protocol):
+    """Pictures in order; a `PreparedSplit` is one."""
+
+    @property
+    def sample_ids(self) -> tuple[str, ...]:
+        """Their names."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def image(self, position: int) -> U8Array:
+        """Return a picture, (H, W) or (H, W, 3) BGR, uint8."""
+        ...
 
 
 class EndToEndBatches:
@@ -26,7 +41,7 @@ class EndToEndBatches:
         n_missed: Pictures without a face, after iterating.
     """
 
-    def __init__(self, split: PreparedSplit, *, size_px: int, batch_size: int = 64) -> None:
+    def __init__(self, split: Pictures, *, size_px: int, batch_size: int = 64) -> None:
         self._split = split
         self._size_px = size_px
         self._batch_size = batch_size
