@@ -14,7 +14,7 @@ from lanet_live.expression.uncertainty import softmax
 from trainer import distributed
 from trainer.checkpoint import CHECKPOINT_FILE
 from trainer.config import CONFIG_FILE, FitConfig, check_resumable
-from trainer.datasets.prepared import PreparedDataset
+from trainer.datasets.prepared import PreparedDataset, PreparedSplit
 from trainer.errors import CheckpointError, ConfigError
 from trainer.loader import EvalLoader, LoaderConfig, TrainLoader
 from trainer.loop import Job, TrainingLoop, Validate, Watcher
@@ -102,7 +102,7 @@ def fit(
     method = build_method(config, labels=labels, targets=targets).to(device)
     facts = _facts(config, dataset, data, method.inference_network())
     batches = _training_batches(config, facts, data, second_view=method.second_view)
-    validate = _validation(config, facts, dataset)
+    validate = None if data.valid is None else _validation(config, facts, data.valid)
     job = Job(config, method, batches, validate, folder, device, options.max_minutes)
     if options.has_tensorboard and distributed.is_main():
         watcher = TensorBoardWatcher(watcher, folder)
@@ -153,13 +153,11 @@ def _check_same_samples(saved: RunFacts, given: RunFacts) -> None:
 def _facts(
     config: FitConfig, dataset: PreparedDataset, data: TrainingData, network: nn.Module
 ) -> RunFacts:
-    has_valid = "valid" in dataset.splits and not config.include_valid
-    n_valid = int((dataset.split("valid").label >= 0).sum()) if has_valid else 0
     return RunFacts(
         dataset=dataset.name,
         labels=dataset.labels,
         n_train=len(data.labels),
-        n_valid=n_valid,
+        n_valid=0 if data.valid is None else len(data.valid),
         initialisation=_initialisation(network),
         noise=data.noise,
         is_trained_on_valid=config.include_valid,
@@ -204,12 +202,8 @@ def _training_batches(
     return TrainLoader(data.split, spec, sampler=sampler, config=loader_config)
 
 
-def _validation(config: FitConfig, facts: RunFacts, dataset: PreparedDataset) -> Validate | None:
-    """Return what measures a network on the validation split; None where there is none."""
-    if not facts.n_valid:
-        return None
-    split = dataset.split("valid")
-    split = split.select(np.flatnonzero(split.label >= 0))
+def _validation(config: FitConfig, facts: RunFacts, split: PreparedSplit) -> Validate:
+    """Return what measures a network on labelled samples it is not trained on."""
     spec = describe_model(config, facts)
     batches = EvalLoader(split, size_px=config.size_px, batch_size=_EVAL_BATCH)
     votes = None if split.votes is None else vote_shares(split)

@@ -22,6 +22,7 @@ class TrainingData:
 
     Attributes:
         split: The samples in use.
+        valid: The samples epochs are chosen on; None if there are none.
         clean_labels: (N,) int64, before the noise.
         labels: (N,) int64, with the noise.
         targets: (N, C) float32, each row sums to 1.
@@ -29,6 +30,7 @@ class TrainingData:
     """
 
     split: PreparedSplit
+    valid: PreparedSplit | None
     clean_labels: I64Array
     labels: I64Array
     targets: F32Array
@@ -59,9 +61,7 @@ def choose_training_data(dataset: PreparedDataset, config: FitConfig) -> Trainin
         ConfigError: The noise is not known.
         DataError: A class has no sample, or nothing is left to train on.
     """
-    split = dataset.split("train")
-    if config.include_valid:
-        split = split.joined_with(dataset.split("valid"))
+    split, valid = _choose_splits(dataset, config)
     label, distribution = split.label, split.distribution
     if config.targets == "votes":
         label, distribution = _plain_shares(split)
@@ -79,7 +79,44 @@ def choose_training_data(dataset: PreparedDataset, config: FitConfig) -> Trainin
         targets = np.eye(len(dataset.labels), dtype=np.float32)[labels]
     else:
         targets = distribution[chosen].astype(np.float32)
-    return TrainingData(split, clean, labels, targets, noise)
+    return TrainingData(split, valid, clean, labels, targets, noise)
+
+
+def _choose_splits(
+    dataset: PreparedDataset, config: FitConfig
+) -> tuple[PreparedSplit, PreparedSplit | None]:
+    """Return what is trained on, left-out samples included, and what epochs are chosen on."""
+    train = dataset.split("train")
+    if config.include_valid:
+        return train.joined_with(dataset.split("valid")), None
+    if config.holdout:
+        if "valid" in dataset.splits:
+            raise ConfigError(
+                f"{dataset.name} has a validation split: --holdout is for data sets without one."
+            )
+        held = draw_holdout(train.label, config.holdout, seed=config.seed)
+        rest = np.setdiff1d(np.arange(len(train)), held)
+        return train.select(rest), train.select(held)
+    if "valid" not in dataset.splits:
+        return train, None
+    valid = dataset.split("valid")
+    return train, valid.select(np.flatnonzero(valid.label >= 0))
+
+
+def draw_holdout(labels: I64Array, share: float, *, seed: int) -> I64Array:
+    """Choose the same share of every class to validate on; sorted positions.
+
+    Args:
+        labels: (N,), -1 where a sample has none; those are never chosen.
+        share: Above 0, below 1; of every class at least one sample stays for training.
+        seed: Of the run.
+    """
+    generator = np.random.default_rng(derive_seed(seed, "holdout"))
+    chosen = []
+    for label in np.unique(labels[labels >= 0]):
+        members = generator.permutation(np.flatnonzero(labels == label))
+        chosen.append(members[: min(round(share * len(members)), len(members) - 1)])
+    return np.sort(np.concatenate(chosen)) if chosen else np.empty(0, dtype=np.int64)
 
 
 def vote_shares(split: PreparedSplit) -> NDArray[np.float64]:

@@ -1,0 +1,75 @@
+"""What a run trains on: label rules, votes, noise, and a part held out."""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.prepared_sets import write_prepared
+from trainer.commands.fit import add_arguments, to_config
+from trainer.config import FitConfig
+from trainer.errors import ConfigError
+from trainer.training_data import (
+    TrainingData,
+    choose_training_data,
+    draw_holdout,
+    open_for_training,
+)
+
+
+def _config(data: Path, *options: str) -> FitConfig:
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    return to_config(parser.parse_args(["--data", str(data), "--out", "x", *options]))
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_prepared(tmp_path_factory.mktemp("d") / "tiny", sizes={"train": 40, "valid": 8})
+
+
+def _choose(config: FitConfig) -> TrainingData:
+    return choose_training_data(open_for_training(config), config)
+
+
+def test_hard_targets_are_one_hot_noisy_labels(data: Path) -> None:
+    chosen = _choose(_config(data, "--noise", "symmetric:0.5:exact"))
+    assert (chosen.labels != chosen.clean_labels).sum() == 20
+    assert np.array_equal(chosen.targets, np.eye(4, dtype=np.float32)[chosen.labels])
+    again = _choose(_config(data, "--noise", "symmetric:0.5:exact"))
+    assert np.array_equal(chosen.labels, again.labels)
+    other = _choose(_config(data, "--noise", "symmetric:0.5:exact", "--seed", "1"))
+    assert not np.array_equal(chosen.labels, other.labels)
+
+
+def test_votes_and_distribution_are_soft(data: Path) -> None:
+    votes = _choose(_config(data, "--targets", "votes"))
+    assert votes.targets[0] == pytest.approx([0.7, 0.1, 0.1, 0.1])
+    by_rule = _choose(_config(data, "--targets", "distribution"))
+    assert by_rule.targets[0] == pytest.approx([1, 0, 0, 0])  # single votes are dropped
+    assert np.array_equal(votes.labels, by_rule.labels)
+
+
+def test_holdout_takes_the_same_share_of_every_class() -> None:
+    labels = np.array([0] * 40 + [1] * 10 + [2] * 1 + [-1] * 5)
+    held = draw_holdout(labels, 0.2, seed=0)
+    assert np.bincount(labels[held], minlength=3).tolist() == [8, 2, 0]
+    assert np.array_equal(held, draw_holdout(labels, 0.2, seed=0))
+    assert not np.array_equal(held, draw_holdout(labels, 0.2, seed=1))
+
+
+def test_holdout_is_for_data_sets_without_a_validation_split(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="has a validation split"):
+        _choose(_config(data, "--holdout", "0.1"))
+    alone = write_prepared(tmp_path / "alone", sizes={"train": 40})
+    chosen = _choose(_config(alone, "--holdout", "0.2"))
+    assert chosen.valid is not None
+    assert (len(chosen.split), len(chosen.valid)) == (32, 8)
+    assert not set(chosen.split.sample_ids) & set(chosen.valid.sample_ids)
+    assert _choose(_config(alone)).valid is None
+
+
+def test_validation_joins_the_training_samples(data: Path) -> None:
+    chosen = _choose(_config(data, "--include-valid"))
+    assert (len(chosen.split), chosen.valid) == (48, None)
