@@ -84,11 +84,32 @@ _VIEW_SIDE_PX: Final = 288
 _CONFIDENCE: Final = 0.2
 # Surroundings shown with a known face box, as a share of its side.
 _BOX_MARGIN: Final = 0.2
-# In a face crop the face is about as large as the picture and in its middle. An answer outside
-# these limits is a mesh on an ear, a hand or the background (judged by eye on FER+ Valid).
-_SIZE_LIMITS: Final = (0.55, 1.6)
-_MAX_OFF_CENTRE: Final = 0.25
-_MAX_ROLL_RAD: Final = np.deg2rad(65)
+
+
+@dataclass(frozen=True, slots=True)
+class PlausibleFace:
+    """Which meshes can be the face that a face crop shows.
+
+    An answer outside these limits is a mesh on an ear, a hand or the background. The limits were
+    set by eye on the answers for FER+.
+
+    Attributes:
+        sides: Range of the aligned crop's side, in shorter sides of the picture.
+        max_off_centre: How far its centre may lie from the picture's, in longer sides.
+        max_roll_rad: How far the head may be tilted.
+        max_off_centre_of_side: The same limit in sides of the crop: a small face must lie more in
+            the middle than a large one.
+    """
+
+    sides: tuple[float, float]
+    max_off_centre: float
+    max_roll_rad: float
+    max_off_centre_of_side: float
+
+
+# The plain view is to be trusted further than those that were turned or cut tight.
+PLAIN: Final = PlausibleFace((0.38, 1.6), 0.35, np.deg2rad(85), 0.4)
+STRICT: Final = PlausibleFace((0.55, 1.6), 0.25, np.deg2rad(65), 1.0)
 
 
 class TrainingFaceFinder:
@@ -148,12 +169,14 @@ class TrainingFaceFinder:
         return None if found is None else (found + low).astype(np.float32)
 
     def _find_in_crop(self, picture_bgr: U8Array) -> F32Array | None:
+        size_wh = (picture_bgr.shape[1], picture_bgr.shape[0])
         for view in _VIEWS:
+            limits = PLAIN if view is _VIEWS[0] else STRICT
             shown, picture_to_view = _show(picture_bgr, view)
             for mesh in self._landmarker.find(shown):
                 view_to_picture = cv2.invertAffineTransform(picture_to_view)
                 landmarks = transform_points(view_to_picture, mesh.landmarks_px)
-                if is_plausible_in_crop(landmarks, picture_bgr.shape[1], picture_bgr.shape[0]):
+                if is_plausible_in_crop(landmarks, size_wh, limits):
                     return landmarks.astype(np.float32)
         return None
 
@@ -167,7 +190,9 @@ class TrainingFaceFinder:
         return largest.landmarks_px
 
 
-def is_plausible_in_crop(landmarks_px: F64Array, width: int, height: int) -> bool:
+def is_plausible_in_crop(
+    landmarks_px: F64Array, size_wh: tuple[int, int], limits: PlausibleFace = PLAIN
+) -> bool:
     """Tell whether a mesh can be the face that fills a picture of this size."""
     try:
         to_crop = estimate_frame_to_crop(landmarks_px, size_px=1)
@@ -176,13 +201,13 @@ def is_plausible_in_crop(landmarks_px: F64Array, width: int, height: int) -> boo
     rotation = to_crop[:, :2]
     side = 1 / np.sqrt(np.linalg.det(rotation))
     centre = np.linalg.solve(rotation, np.array([0.5, 0.5]) - to_crop[:, 2])
-    off_centre = np.abs(centre - (width / 2, height / 2)).max()
+    off_centre = np.abs(centre - np.array(size_wh) / 2).max()
     roll = abs(np.arctan2(rotation[1, 0], rotation[0, 0]))
-    short = min(width, height)
     return bool(
-        _SIZE_LIMITS[0] <= side / short <= _SIZE_LIMITS[1]
-        and off_centre <= _MAX_OFF_CENTRE * max(width, height)
-        and roll <= _MAX_ROLL_RAD
+        limits.sides[0] <= side / min(size_wh) <= limits.sides[1]
+        and off_centre <= limits.max_off_centre * max(size_wh)
+        and off_centre <= limits.max_off_centre_of_side * side
+        and roll <= limits.max_roll_rad
     )
 
 

@@ -35,7 +35,7 @@ F64Array = NDArray[np.float64]
 Counts = dict[str, dict[str, int]]
 
 # Part of the digest of the inputs: raise it when the same pictures give other results.
-_PREPARATION_VERSION: Final = 1
+_PREPARATION_VERSION: Final = 2
 _WORK_FOLDER: Final = ".work"
 _INPUTS_FILE: Final = "inputs.txt"
 
@@ -141,19 +141,24 @@ def _open_work_folder(out: Path, digest: str) -> Path:
 def _assemble(
     listing: DatasetListing, blocks: list[Block], out: Path, *, skip_damaged: bool
 ) -> Counts:
-    """Join the blocks into the files of each split."""
-    (out / DATASET_FILE).unlink(missing_ok=True)
+    """Join the blocks into the files of each split.
+
+    The files take the place of earlier ones only when all are there, and as new files: a training
+    run that has the earlier ones open goes on reading those.
+    """
+    work = out / _WORK_FOLDER
     by_split: dict[str, list[Block]] = {split: [] for split in listing.splits}
     for block in blocks:
         by_split[block.split].append(block)
-    geometry = {split: _read_geometry(part, out / _WORK_FOLDER) for split, part in by_split.items()}
+    geometry = {split: _read_geometry(part, work) for split, part in by_split.items()}
     alignment = fill_missing_alignments(geometry)
     counts: Counts = {}
     without_face: list[tuple[str, Sample]] = []
     for split, part in by_split.items():
-        writer = _SplitWriter(out, split, is_strict=not skip_damaged)
-        rows = writer.write(part, alignment[split])
-        write_samples(out / split, rows, labels=listing.labels, ignored_names=listing.ignored_names)
+        staged = work / split
+        staged.mkdir(exist_ok=True)
+        rows = _write_arrays(part, alignment[split], work=work, is_strict=not skip_damaged)
+        write_samples(staged, rows, labels=listing.labels, ignored_names=listing.ignored_names)
         lost = [(split, sample) for sample, has_face in rows if not has_face]
         without_face += lost
         counts[split] = {
@@ -161,8 +166,18 @@ def _assemble(
             "without_face": len(lost),
             "damaged": len(listing.splits[split]) - len(rows),
         }
+    (out / DATASET_FILE).unlink(missing_ok=True)
+    for split in by_split:
+        _publish(work / split, out / split)
     _write_without_face(out, without_face)
     return counts
+
+
+def _publish(staged: Path, folder: Path) -> None:
+    """Move finished files to their place."""
+    folder.mkdir(exist_ok=True)
+    for path in staged.iterdir():
+        path.replace(folder / path.name)
 
 
 def _read_geometry(blocks: list[Block], work: Path) -> Geometry:
@@ -174,50 +189,50 @@ def _read_geometry(blocks: list[Block], work: Path) -> Geometry:
     )
 
 
-class _SplitWriter:
-    """Writes landmarks, alignments and chips of one split, block by block."""
+def _write_arrays(
+    blocks: list[Block], alignment: F64Array, *, work: Path, is_strict: bool
+) -> list[tuple[Sample, bool]]:
+    """Write landmarks, alignments and chips of one split, block by block.
 
-    def __init__(self, out: Path, split: str, *, is_strict: bool) -> None:
-        self._work = out / _WORK_FOLDER
-        self._folder = out / split
-        self._folder.mkdir(exist_ok=True)
-        self._is_strict = is_strict
+    Returns:
+        The samples kept and whether each has a face.
+    """
+    staged = work / blocks[0].split
+    rows: list[tuple[Sample, bool]] = []
+    kept_alignment, lengths = [], []
+    landmarks = np.lib.format.open_memmap(
+        work / LANDMARKS_FILE,
+        "w+",
+        np.float32,
+        (sum(len(block.samples) for block in blocks), N_LANDMARKS, 2),
+    )
+    with (staged / CHIPS_FILE).open("wb") as chips:
+        for block in blocks:
+            result = BlockResult.read(block.path(work))
+            chosen = np.flatnonzero(_has_chip(block, result, is_strict=is_strict))
+            landmarks[len(rows) : len(rows) + len(chosen)] = result.landmarks[chosen]
+            chips.write(result.chips.tobytes())
+            lengths.append(result.lengths[chosen])
+            kept_alignment.append(alignment[block.start + chosen])
+            has_face = np.isfinite(result.landmarks[:, 0, 0])
+            rows += [(block.samples[i], bool(has_face[i])) for i in chosen]
+    np.save(staged / LANDMARKS_FILE, landmarks[: len(rows)])
+    np.save(staged / ALIGNMENT_FILE, np.concatenate(kept_alignment))
+    offsets = np.concatenate([[0], np.cumsum(np.concatenate(lengths))])
+    np.save(staged / OFFSETS_FILE, offsets.astype(np.int64))
+    return rows
 
-    def write(self, blocks: list[Block], alignment: F64Array) -> list[tuple[Sample, bool]]:
-        """Write the arrays; return the samples kept and whether each has a face."""
-        rows: list[tuple[Sample, bool]] = []
-        kept_alignment, lengths = [], []
-        n_all = sum(len(block.samples) for block in blocks)
-        landmarks = np.lib.format.open_memmap(
-            self._work / LANDMARKS_FILE, "w+", np.float32, (n_all, N_LANDMARKS, 2)
+
+def _has_chip(block: Block, result: BlockResult, *, is_strict: bool) -> NDArray[np.bool_]:
+    """Tell which samples have a chip; refuse when one has none and that is not allowed."""
+    is_kept = result.lengths > 0
+    if is_strict and not is_kept.all():
+        name = block.samples[int(np.argmin(is_kept))].file
+        raise DataError(
+            f"The picture {name} is damaged or of an unknown format. Replace it, or add "
+            "--skip-damaged to go on without such pictures; the work done so far is kept."
         )
-        with (self._folder / CHIPS_FILE).open("wb") as chips:
-            for block in blocks:
-                result = BlockResult.read(block.path(self._work))
-                is_kept = self._check(block, result)
-                chosen = np.flatnonzero(is_kept)
-                landmarks[len(rows) : len(rows) + len(chosen)] = result.landmarks[chosen]
-                chips.write(result.chips.tobytes())
-                lengths.append(result.lengths[chosen])
-                kept_alignment.append(alignment[block.start + chosen])
-                has_face = np.isfinite(result.landmarks[:, 0, 0])
-                rows += [(block.samples[i], bool(has_face[i])) for i in chosen]
-        np.save(self._folder / LANDMARKS_FILE, landmarks[: len(rows)])
-        np.save(self._folder / ALIGNMENT_FILE, np.concatenate(kept_alignment))
-        offsets = np.concatenate([[0], np.cumsum(np.concatenate(lengths))])
-        np.save(self._folder / OFFSETS_FILE, offsets.astype(np.int64))
-        return rows
-
-    def _check(self, block: Block, result: BlockResult) -> NDArray[np.bool_]:
-        """Tell which samples have a chip; refuse when one has none and that was not allowed."""
-        is_kept = result.lengths > 0
-        if self._is_strict and not is_kept.all():
-            name = block.samples[int(np.argmin(is_kept))].file
-            raise DataError(
-                f"The picture {name} is damaged or of an unknown format. Replace it, or add "
-                "--skip-damaged to go on without such pictures; the work done so far is kept."
-            )
-        return is_kept
+    return is_kept
 
 
 def _write_without_face(out: Path, samples: list[tuple[str, Sample]]) -> None:
