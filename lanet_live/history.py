@@ -16,6 +16,7 @@ MAX_GAP_S = 0.5
 _FACTOR = 2
 _N_LEVELS = 14
 _FIRST_CAPACITY = 256
+_CAPACITY = 216_000  # two hours at 30 a second
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,20 +79,59 @@ class Stretch:
 class FaceHistory:
     """The samples of one face, newest last; the oldest are forgotten beyond the capacity."""
 
-    def __init__(self, n_classes: int, *, capacity: int = 216_000) -> None:
+    def __init__(self, n_classes: int, *, capacity: int = _CAPACITY) -> None:
         """Start empty.
 
         Args:
             n_classes: C.
-            capacity: Samples kept at least; 216,000 are two hours at 30 a second. Memory grows
-                with what is stored, up to twice the capacity.
+            capacity: Samples kept at least. Memory grows with what is stored, up to twice that.
         """
         self._n_classes = n_classes
         width = 2 * n_classes + 3
-        self._levels = [
-            _Level(width, max(64, capacity // _FACTOR**level)) for level in range(_N_LEVELS)
-        ]
+        # A coarse level has as many rows as a fine one where gaps follow each other closely.
+        self._levels = [_Level(width, capacity) for _ in range(_N_LEVELS)]
         self._last_s = -np.inf
+
+    @classmethod
+    def from_arrays(
+        cls,
+        time_s: F64Array,
+        raw: F32Array,
+        shown: F32Array,
+        judgement: F32Array,
+    ) -> "FaceHistory":
+        """Build a history at once, as appending the samples one by one would.
+
+        Args:
+            time_s: (N,), strictly ascending.
+            raw: (N, C).
+            shown: (N, C).
+            judgement: Uncertainty, quality, and 1 for reliable or 0 for not, (N, 3).
+        """
+        history = cls(raw.shape[1], capacity=max(_CAPACITY, len(time_s)))
+        if not len(time_s):
+            return history
+        history._last_s = float(time_s[-1])
+        values = np.concatenate([raw, shown, judgement], axis=1, dtype=np.float32)
+        start_s, end_s = time_s.astype(np.float64), time_s.astype(np.float64)
+        run = np.concatenate([[0], np.cumsum(np.diff(time_s) > MAX_GAP_S)])
+        last_run = run[-1]
+        for level in history._levels:
+            level.fill(start_s, end_s, values)
+            # Rows are averaged within their run; what the last run leaves over stays open.
+            level.n_open = int((run == last_run).sum()) % _FACTOR
+            n_used = len(run) - level.n_open
+            place = np.arange(n_used) - np.searchsorted(run, run[:n_used])
+            heads = np.flatnonzero(place % _FACTOR == 0)
+            if not len(heads):
+                break
+            counts = np.diff(np.append(heads, n_used))
+            sums = np.add.reduceat(values[:n_used], heads, axis=0)
+            values = (sums / counts[:, None]).astype(np.float32)
+            start_s, end_s = start_s[heads], end_s[heads + counts - 1]
+            run = run[heads]
+        history._levels[-1].n_open = 0
+        return history
 
     def __len__(self) -> int:
         return self._levels[0].size
@@ -223,6 +263,11 @@ class _Level:
         self.values[self.size] = row
         self.size += 1
         self.n_open += 1
+
+    def fill(self, start_s: F64Array, end_s: F64Array, values: F32Array) -> None:
+        """Hold these rows and no others."""
+        self.start_s, self.end_s, self.values = start_s, end_s, values
+        self.size = len(start_s)
 
     def range_of(self, start_s: float, end_s: float) -> tuple[int, int]:
         """Return the rows that touch a stretch of time and one more at each side."""

@@ -47,6 +47,8 @@ class Lane(pg.GraphicsLayout):
         self.time_box.setYRange(LOWEST_Y, HIGHEST_Y, padding=0)
         self._left.setTicks([_LEFT_TICKS])
         self._left.setStyle(tickLength=0, autoExpandTextSpace=False)
+        # It never changes while the lane scrolls, so it is not drawn anew.
+        self._left.setCacheMode(self._left.CacheMode.DeviceCoordinateCache)
         self._bottom.setStyle(tickLength=4)
         self._bottom.setGrid(30)
         # The grid of the axis lies behind the lane.

@@ -90,3 +90,37 @@ def test_reliable_share_counts_within_a_bucket():
         history.append(sample(i / 30, is_reliable=i % 4 != 0))
     cut = history.stretch(0, 1, max_points=5)
     np.testing.assert_allclose(cut.reliable_share, 0.75)
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 3, 100, 1000])
+@pytest.mark.parametrize("every_gap", [1_000_000, 7, 64, 100])
+def test_built_at_once_equals_appended_one_by_one(n, every_gap):
+    rng = np.random.default_rng(n)
+    steps = np.where(np.arange(n) % every_gap == every_gap - 1, 2.0, 0.04)
+    time_s = np.cumsum(steps)
+    raw = rng.random((n, 2)).astype(np.float32)
+    judgement = rng.random((n, 3)).astype(np.float32).round()
+    appended = FaceHistory(2, capacity=2000)
+    for i in range(n):
+        u, q, reliable = judgement[i]
+        appended.append(Sample(time_s[i], raw[i], raw[i][::-1], u, q, bool(reliable)))
+    built = FaceHistory.from_arrays(time_s, raw, raw[:, ::-1], judgement)
+    assert len(built) == n
+    end_s = float(time_s[-1]) + 1 if n else 1.0
+    for max_points in (10_000, 200, 30, 4):
+        a = appended.stretch(-1, end_s, max_points=max_points)
+        b = built.stretch(-1, end_s, max_points=max_points)
+        np.testing.assert_allclose(a.start_s, b.start_s)
+        np.testing.assert_allclose(a.end_s, b.end_s)
+        np.testing.assert_allclose(a.raw, b.raw, atol=1e-6)
+        np.testing.assert_allclose(a.shown, b.shown, atol=1e-6)
+        np.testing.assert_allclose(a.reliable_share, b.reliable_share, atol=1e-6)
+    for extra in range(20):
+        more = sample(end_s + extra / 30)
+        appended.append(more)
+        built.append(more)
+    np.testing.assert_allclose(
+        appended.stretch(-1, end_s + 9, max_points=40).raw,
+        built.stretch(-1, end_s + 9, max_points=40).raw,
+        atol=1e-6,
+    )
