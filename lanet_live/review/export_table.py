@@ -1,0 +1,269 @@
+"""Writes a reviewed recording as a table: CSV, Parquet or XLSX.
+
+Rows outside the edits keep every field exactly as recorded. Excluded ranges are left out, merged
+faces have one id, `reliable` follows the limits in force, and `face_name` comes last. Beside the
+table stand its events and its metadata.
+"""
+
+import csv
+import itertools
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from lanet_live import __version__
+from lanet_live.errors import ConfigError, SinkError
+from lanet_live.export_plan import METADATA_SUFFIX
+from lanet_live.review.edits import Edits
+from lanet_live.review.recording import Recording
+from lanet_live.review.reviewed import review
+from lanet_live.review.table import NO_FACE
+from lanet_live.sessions.events import EXCLUDED, write_events
+from lanet_live.sinks.output_file import published
+from lanet_live.sinks.table import Column, TableLayout
+
+NAME_COLUMN: Final = "face_name"
+EVENTS_SUFFIX: Final = ".events.csv"
+_BATCH_ROWS: Final = 20_000
+_MAX_SHEET_ROWS: Final = 1_048_575  # and the header
+_MAX_SHEET_COLUMNS: Final = 16_384
+
+_Row = list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ExportSpan:
+    """Which part to write; None is open at that end."""
+
+    start_s: float | None = None
+    end_s: float | None = None
+
+
+def export_table(
+    path: Path, recording: Recording, edits: Edits, span: ExportSpan | None = None
+) -> int:
+    """Write the table and, beside it, its events and metadata; returns the number of rows.
+
+    Args:
+        path: Ends with `.csv`, `.parquet` or `.xlsx`; a file that is there is replaced.
+        recording: What was opened.
+        edits: In force.
+        span: Which part; everything when None.
+
+    Raises:
+        ConfigError: The format is not known, its package is missing, or the path is the recording.
+        SinkError: It cannot be written.
+    """
+    write = _WRITERS.get(path.suffix.lower())
+    if write is None:
+        raise ConfigError(f"{path.name} must end with {', '.join(_WRITERS)}.")
+    if path.resolve() == recording.table_path.resolve():
+        raise ConfigError(f"{path} is the recording itself, which is never changed.")
+    # A table that was exported from a review before has the column already.
+    header = (*(name for name in _header(recording) if name != NAME_COLUMN), NAME_COLUMN)
+    counted = _Counted(_edited_rows(recording, edits, span or ExportSpan()))
+    with published(path, overwrite=True) as part:
+        write(part, header, counted)
+    write_events(path.with_name(path.stem + EVENTS_SUFFIX), edits.events)
+    _write_metadata(path, recording, edits, span or ExportSpan(), n_rows=counted.n_rows)
+    return counted.n_rows
+
+
+class _Counted:
+    """Rows on their way, counted."""
+
+    def __init__(self, rows: Iterator[_Row]) -> None:
+        self._rows = rows
+        self.n_rows = 0
+
+    def __iter__(self) -> Iterator[_Row]:
+        for row in self._rows:
+            self.n_rows += 1
+            yield row
+
+
+def _edited_rows(recording: Recording, edits: Edits, span: ExportSpan) -> Iterator[_Row]:
+    table, reviewed = recording.table, review(recording, edits)
+    is_kept = ~reviewed.is_excluded
+    if span.start_s is not None:
+        is_kept &= table.time_s >= span.start_s
+    if span.end_s is not None:
+        is_kept &= table.time_s <= span.end_s
+    header = _header(recording)
+    face_place, reliable_place = header.index("face_id"), header.index("reliable")
+    name_place = header.index(NAME_COLUMN) if NAME_COLUMN in header else len(header)
+    names = {face_id: edits.name_of(face_id) for face_id in reviewed.face_ids}
+    rows = itertools.islice(_recorded_rows(recording), len(table))
+    for row, place in zip(rows, range(len(table)), strict=True):
+        if not is_kept[place]:
+            continue
+        face_id = int(reviewed.face_id[place])
+        if face_id != NO_FACE:
+            row[face_place] = str(face_id)
+            row[reliable_place] = str(int(reviewed.is_reliable[place]))
+        yield [*row[:name_place], *row[name_place + 1 :], names.get(face_id, "")]
+
+
+def _header(recording: Recording) -> tuple[str, ...]:
+    path = recording.table_path
+    if path.suffix.lower() == ".parquet":
+        from pyarrow import parquet
+
+        return tuple(parquet.read_schema(path).names)
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return tuple(next(csv.reader(file)))
+
+
+def _recorded_rows(recording: Recording) -> Iterator[_Row]:
+    path = recording.table_path
+    if path.suffix.lower() == ".parquet":
+        yield from _parquet_rows(path)
+        return
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.reader(file)
+        next(reader)
+        yield from (row for row in reader if row)
+
+
+def _parquet_rows(path: Path) -> Iterator[_Row]:
+    from pyarrow import parquet
+
+    file = parquet.ParquetFile(path)
+    columns = _known_columns(file.schema_arrow.names)
+    for batch in file.iter_batches(batch_size=_BATCH_ROWS):
+        fields = [
+            [_as_text(value, columns.get(name)) for value in batch[name].to_pylist()]
+            for name in batch.schema.names
+        ]
+        yield from (list(row) for row in zip(*fields, strict=True))
+
+
+def _as_text(value: Any, column: Column | None) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float) and column is not None:
+        return f"{value:.{column.n_decimals}f}"
+    return str(value)
+
+
+def _known_columns(header: Sequence[str]) -> Mapping[str, Column]:
+    """Return what is known of a table's columns, by name."""
+    first, after = header.index("pose_Rz") + 1, header.index("expression")
+    layout = TableLayout(tuple(header[first:after]), is_full=True, has_smoothed=True)
+    return {column.name: column for column in layout.columns()}
+
+
+# Formats --------------------------------------------------------------------------------------
+
+
+def _write_csv(path: Path, header: Sequence[str], rows: _Counted) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
+
+
+def _write_parquet(path: Path, header: Sequence[str], rows: _Counted) -> None:
+    from lanet_live.sinks.parquet import require_pyarrow
+
+    require_pyarrow()
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    types = {int: pa.int64(), float: pa.float64(), str: pa.string()}
+    kinds = _kinds(header)
+    schema = pa.schema([pa.field(n, types[k]) for n, k in zip(header, kinds, strict=True)])
+    with parquet.ParquetWriter(path, schema, compression="zstd") as writer:
+        source = iter(rows)
+        while batch := list(itertools.islice(source, _BATCH_ROWS)):
+            columns = zip(*batch, strict=True)
+            arrays = [
+                pa.array([_as_value(text, kind) for text in column], type=types[kind])
+                for column, kind in zip(columns, kinds, strict=True)
+            ]
+            writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
+
+
+def _write_xlsx(path: Path, header: Sequence[str], rows: _Counted) -> None:
+    try:
+        from openpyxl import Workbook
+    except ImportError as error:
+        raise ConfigError(
+            "XLSX files need openpyxl; install it with: pip install 'lanet-live[xlsx]'"
+        ) from error
+    if len(header) > _MAX_SHEET_COLUMNS:
+        raise SinkError(f"A sheet holds at most {_MAX_SHEET_COLUMNS} columns; export to CSV.")
+    book = Workbook(write_only=True)
+    sheet = book.create_sheet("frames")
+    sheet.freeze_panes = "A2"
+    sheet.append(list(header))
+    kinds = _kinds(header)
+    for row in rows:
+        if rows.n_rows > _MAX_SHEET_ROWS:
+            raise SinkError(
+                f"A sheet holds at most {_MAX_SHEET_ROWS} rows; export to CSV or Parquet."
+            )
+        values = [_as_value(text, kind) for text, kind in zip(row, kinds, strict=True)]
+        sheet.append([_as_cell(sheet, value) for value in values])
+    book.save(path)
+
+
+def _as_cell(sheet: Any, value: int | float | str | None) -> Any:
+    """Keep a text that begins like a formula a text."""
+    if not isinstance(value, str) or not value.startswith("="):
+        return value
+    from openpyxl.cell import WriteOnlyCell
+
+    cell = WriteOnlyCell(sheet, value)
+    cell.data_type = "s"
+    return cell
+
+
+_WRITERS: Final[Mapping[str, Callable[[Path, Sequence[str], _Counted], None]]] = {
+    ".csv": _write_csv,
+    ".parquet": _write_parquet,
+    ".xlsx": _write_xlsx,
+}
+
+
+def _kinds(header: Sequence[str]) -> list[type]:
+    columns = _known_columns(header)
+    return [columns[name].kind if name in columns else str for name in header]
+
+
+def _as_value(text: str, kind: type) -> int | float | str | None:
+    if not text:
+        return None
+    value: int | float | str = kind(text)
+    return value
+
+
+def _write_metadata(
+    path: Path, recording: Recording, edits: Edits, span: ExportSpan, *, n_rows: int
+) -> None:
+    reviewed_face_ids = {int(i) for i in np.unique(recording.table.face_id) if i != NO_FACE}
+    document = {
+        **recording.document,
+        "thresholds": asdict(edits.limits),
+        "review": {
+            "table": recording.table_path.name,
+            "span": asdict(span),
+            "n_rows": n_rows,
+            "recorded_thresholds": asdict(recording.limits),
+            "excluded": edits.excluded_s,
+            "n_events": sum(event.kind != EXCLUDED for event in edits.events),
+            "names": {str(i): edits.name_of(i) for i in sorted(reviewed_face_ids)},
+            "merged_into": {str(i): edits.face_of(i) for i in sorted(edits.merged_into)},
+            "software": {"lanet-live": __version__},
+        },
+    }
+    target = path.with_name(path.stem + METADATA_SUFFIX)
+    if target.resolve() == recording.table_path.with_suffix(METADATA_SUFFIX).resolve():
+        target = path.with_name(f"{path.stem}_review{METADATA_SUFFIX}")
+    with published(target, overwrite=True) as part:
+        text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+        part.write_text(text, encoding="utf-8")
