@@ -17,7 +17,7 @@ from lanet_live.records import FaceTrack, FrameResult, U8Array
 
 # A face away for longer than this loses its card; its past stays on the timeline.
 _KEPT_S: Final = 20.0
-_THUMBNAIL_PX: Final = 108
+THUMBNAIL_PX: Final = 108
 _THUMBNAIL_EVERY: Final = 6  # updates of the cards
 
 
@@ -131,23 +131,23 @@ class FacesPanel(QScrollArea):
     def _show_thumbnails(self, result: FrameResult) -> None:
         for track in result.tracks:
             if track.face_id in self._cards:
-                pixels = _cut_thumbnail(result.frame.image_bgr, track)
+                pixels = cut_thumbnail(result.frame.image_bgr, track)
                 image = QImage(
-                    pixels.data, _THUMBNAIL_PX, _THUMBNAIL_PX, QImage.Format.Format_RGB32
+                    pixels.data, THUMBNAIL_PX, THUMBNAIL_PX, QImage.Format.Format_RGB32
                 )
                 # A copy owns its pixels.
                 self._cards[track.face_id].thumbnail.show_image(image.copy())
 
 
-def _cut_thumbnail(image_bgr: U8Array, track: FaceTrack) -> U8Array:
+def cut_thumbnail(image_bgr: U8Array, track: FaceTrack) -> U8Array:
     """Cut a square a little larger than the face; outside the picture its border is repeated."""
     left, top, right, bottom = track.box_xyxy_px
     side = 1.25 * max(float(right - left), float(bottom - top), 1.0)
-    scale = _THUMBNAIL_PX / side
+    scale = THUMBNAIL_PX / side
     center = np.array([(left + right) / 2, (top + bottom) / 2])
-    offset = _THUMBNAIL_PX / 2 - scale * center
+    offset = THUMBNAIL_PX / 2 - scale * center
     matrix = np.array([[scale, 0, offset[0]], [0, scale, offset[1]]])
-    size = (_THUMBNAIL_PX, _THUMBNAIL_PX)
+    size = (THUMBNAIL_PX, THUMBNAIL_PX)
     cut = cv2.warpAffine(image_bgr, matrix, size, borderMode=cv2.BORDER_REPLICATE)
     bgra: U8Array = cv2.cvtColor(cut, cv2.COLOR_BGR2BGRA)
     return bgra
