@@ -2,19 +2,20 @@
 
     python benchmarks/engine_latency.py MODEL.onnx [--precision fp32] [--calls 300] [--threads 2]
 
-For each CPU runtime and batches of 1 and 8, three things take turns on the same crops, so that a
-busy machine disturbs all of them alike:
+For each CPU runtime and batches of 1 and 8, on the same crops in the same run:
 
   raw      the runtime alone on the engine's own compiled model, memory bound beforehand, one
            synchronous inference after another, as the runtimes' benchmark tools do it
   engine   `Engine.infer`
   numpy    the model as exported behind `engines.preprocessing`: what folding replaces
 
-Times are medians. The ratios are of the fastest tenth of the calls, which other work on the
-machine disturbs least: "overhead" is engine / raw - 1, "uint8 gain" is numpy / engine.
+Two at a time take turns, in random order, so that a busy machine disturbs both alike: "overhead" is
+engine / raw - 1 of one such run, "uint8 gain" is numpy / engine of another. The times are medians;
+the ratios are of the fastest tenth of the calls, which other work on the machine disturbs least.
 """
 
 import argparse
+import random
 import statistics
 import sys
 import time
@@ -52,34 +53,45 @@ def main() -> int:
         model = read_model_file(args.model)
         for name, prepare in (("openvino", prepare_openvino), ("onnxruntime", prepare_onnxruntime)):
             for n in BATCHES:
-                print_row(name, n, prepare(model, make_probe_crops(model.spec, n=n), options), args)
+                print_row(
+                    name, n, prepare(model, make_probe_crops(model.spec, n=n), options), args.calls
+                )
     except EngineError as error:
         print(f"engine_latency: {error}", file=sys.stderr)
         return 2
     return 0
 
 
-def print_row(name: str, n: int, calls: dict[str, Call], args: argparse.Namespace) -> None:
+def print_row(name: str, n: int, calls: dict[str, Call], n_calls: int) -> None:
     """Time the calls in turn and print one line."""
-    times_ms = time_in_turn(calls, args.calls)
-    ms = {key: statistics.median(times) for key, times in times_ms.items()}
-    fast = {key: statistics.quantiles(times, n=10)[0] for key, times in times_ms.items()}
+    against_raw = time_in_turn(calls, ("engine", "raw"), n_calls)
+    against_numpy = time_in_turn(calls, ("engine", "numpy"), n_calls)
+    engine_ms, raw_ms = (statistics.median(against_raw[key]) for key in ("engine", "raw"))
     print(
-        f"{name:<12} {n:>5} {ms['raw']:>8.3f} {ms['engine']:>10.3f} {ms['numpy']:>9.3f} "
-        f"{fast['engine'] / fast['raw'] - 1:>+9.1%} {fast['numpy'] / fast['engine']:>11.3f} "
-        f"{ms['engine'] / n:>10.3f}"
+        f"{name:<12} {n:>5} {raw_ms:>8.3f} {engine_ms:>10.3f} "
+        f"{statistics.median(against_numpy['numpy']):>9.3f} "
+        f"{fastest_ms(against_raw['engine']) / fastest_ms(against_raw['raw']) - 1:>+9.1%} "
+        f"{fastest_ms(against_numpy['numpy']) / fastest_ms(against_numpy['engine']):>11.3f} "
+        f"{engine_ms / n:>10.3f}"
     )
 
 
-def time_in_turn(calls: dict[str, Call], n_calls: int) -> dict[str, list[float]]:
-    """Milliseconds of each call; the order changes from round to round."""
-    names = list(calls)
+def fastest_ms(times_ms: list[float]) -> float:
+    """The time that a tenth of the calls stay below."""
+    return statistics.quantiles(times_ms, n=10)[0]
+
+
+def time_in_turn(
+    calls: dict[str, Call], names: tuple[str, ...], n_calls: int
+) -> dict[str, list[float]]:
+    """Milliseconds of each call of those named, in random order from round to round."""
+    dice = random.Random(0)
     times_ms: dict[str, list[float]] = {name: [] for name in names}
-    for call in calls.values():
+    for name in names:
         for _ in range(10):
-            call()
-    for i in range(n_calls):
-        for name in names[i % len(names) :] + names[: i % len(names)]:
+            calls[name]()
+    for _ in range(n_calls):
+        for name in dice.sample(names, len(names)):
             started_s = time.perf_counter()
             calls[name]()
             times_ms[name].append((time.perf_counter() - started_s) * 1000)

@@ -51,6 +51,8 @@ class _Request:
             view = ov.Tensor(self._buffer[:n], shared_memory=True)
             self._request.set_input_tensor(view)
             self._n = n
+        # Not the synchronous infer(): equal on an idle machine, it took twice as long on a busy
+        # one, and the face tracker keeps this one busy.
         self._request.start_async()
 
     def finish(self) -> F32Array:
@@ -283,8 +285,10 @@ def _choose_precision(core: ov.Core, device: str, wanted: str | None) -> str:
     if wanted is None:
         return "fp32" if "FP32" in offered else "fp16"
     if _CAPABILITIES[wanted] not in offered:
+        possible = [name for name, capability in _CAPABILITIES.items() if capability in offered]
         raise BackendUnavailable(
-            f"{_describe_device(core, device)} does not compute in {wanted}; use fp32."
+            f"{_describe_device(core, device)} does not compute in {wanted}; "
+            f"it computes in {', '.join(possible)}."
         )
     return wanted
 
