@@ -13,13 +13,14 @@ import numpy as np
 from engines.base import Engine
 from engines.registry import open_engine
 from lanet_live.face.template import TEMPLATE_ID
-from trainer.datasets.prepared import PreparedDataset, PreparedSplit, open_prepared
+from trainer.datasets.prepared import PreparedSplit, open_prepared
 from trainer.end_to_end import EndToEndBatches
 from trainer.errors import ConfigError
 from trainer.fit import plain_command
 from trainer.judging import Answers, judge
 from trainer.loader import EvalLoader
-from trainer.predictions import Predictions, predict, read_predictions
+from trainer.prediction_table import image_names, read_predictions, write_predictions
+from trainer.predictions import Predictions, predict
 from trainer.run_folder import choose_weights, library_versions
 from trainer.torch_engine import TorchEngine
 
@@ -35,6 +36,7 @@ class EvaluateOptions:
         is_end_to_end: Whole pictures through the app's face search, tracker and alignment.
         weights: Of a run: "best", "last", or None for best where there is one.
         backend: Runtime for a model file.
+        rule: Label rule instead of the data set's own for this split, or None.
         duplicates_of: Also measure without the images that are pixel for pixel in this split.
         n_resamples: Of the bootstrap.
         seed: Of the bootstrap.
@@ -46,6 +48,7 @@ class EvaluateOptions:
     is_end_to_end: bool = False
     weights: str | None = None
     backend: str = "auto"
+    rule: str | None = None
     duplicates_of: str | None = None
     n_resamples: int = 1000
     seed: int = 0
@@ -62,7 +65,7 @@ def evaluate(options: EvaluateOptions) -> tuple[dict[str, Any], Predictions]:
         DataError: The split or the table of predictions is not as expected.
         EngineError: The model file or its runtime is unusable.
     """
-    dataset = open_prepared(options.data)
+    dataset = open_prepared(options.data, rule=options.rule)
     split = dataset.split(options.split)
     predictions, model = _predict(options, split)
     answers = Answers(
@@ -79,7 +82,7 @@ def evaluate(options: EvaluateOptions) -> tuple[dict[str, Any], Predictions]:
         "model_details": model,
         "dataset": dataset.name,
         "split": options.split,
-        "label_rule": dataset.rule if options.split == "train" else _rule(dataset),
+        "label_rule": _rule(dataset, options.split),
         "crops": "whole images, end to end" if options.is_end_to_end else "direct crops",
         "n_images_in_split": len(split),
         "command": plain_command(sys.argv),
@@ -97,8 +100,10 @@ def evaluate(options: EvaluateOptions) -> tuple[dict[str, Any], Predictions]:
     return report, predictions
 
 
-def _rule(dataset: PreparedDataset) -> str:
-    return "majority" if dataset.record["has_votes"] else "given"
+def _rule(dataset: PreparedDataset, split: str) -> str:
+    """Name the rule behind a split's labels: a distribution is only ever trained on."""
+    is_measured = dataset.rule == "distribution" and split != "train"
+    return "majority" if is_measured else dataset.rule
 
 
 def _predict(options: EvaluateOptions, split: PreparedSplit) -> tuple[Predictions, dict[str, Any]]:
@@ -106,7 +111,12 @@ def _predict(options: EvaluateOptions, split: PreparedSplit) -> tuple[Prediction
     if options.model.suffix.lower() == ".csv":
         if options.is_end_to_end:
             raise ConfigError("--end-to-end needs a model, not a table of predictions.")
-        table = read_predictions(options.model, split.sample_ids, split.class_names)
+        table = read_predictions(
+            options.model,
+            sample_ids=split.sample_ids,
+            names=image_names(split.source_files),
+            labels=split.class_names,
+        )
         return table, {"file": options.model.name}
     engine = open_model(options)
     try:
@@ -179,6 +189,12 @@ def _matches(split: PreparedSplit, known: dict[bytes, str]) -> dict[str, str]:
 def _fingerprint(split: PreparedSplit, position: int) -> bytes:
     image = split.image(position)
     return hashlib.sha256(str(image.shape).encode() + image.tobytes()).digest()
+
+
+def write_table(path: Path, predictions: Predictions, options: EvaluateOptions) -> None:
+    """Write the predictions for every image of the split that was measured."""
+    split = open_prepared(options.data).split(options.split)
+    write_predictions(path, predictions, image_names(split.source_files))
 
 
 def headline(report: dict[str, Any], figures: Sequence[str]) -> list[str]:

@@ -40,7 +40,11 @@ def write_report(report: Mapping[str, Any], json_path: Path) -> list[Path]:
 def to_markdown(report: Mapping[str, Any], figures: list[Path]) -> str:
     """Lay the report out as Markdown."""
     lines = [f"# {report['model']}", "", f"`{report['command']}`", ""]
-    lines += [f"Data: {report['dataset']}, split {report['split']}, {report['crops']}.", ""]
+    lines += [
+        f"Data: {report['dataset']}, split {report['split']}, labels by the rule "
+        f"'{report['label_rule']}', {report['crops']}.",
+        "",
+    ]
     for position, (name, reading) in enumerate(report["readings"].items()):
         lines += _reading_lines(name, reading)
         if position < len(figures):

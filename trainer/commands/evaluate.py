@@ -32,6 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="whole images through the app's face search and alignment; a missed face is an error",
     )
     parser.add_argument(
+        "--rule", choices=("majority", "plurality", "given"), help="labels; default: the data's own"
+    )
+    parser.add_argument(
         "--json", type=Path, metavar="FILE", help="report; Markdown and figures too"
     )
     parser.add_argument(
@@ -52,8 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Measure, write what was asked for, and print the figures."""
     from trainer.errors import ConfigError
-    from trainer.evaluate import EvaluateOptions, evaluate, headline
-    from trainer.predictions import write_predictions
+    from trainer.evaluate import EvaluateOptions, evaluate, headline, write_table
     from trainer.report import write_report
 
     if args.resamples < 1:
@@ -65,6 +67,7 @@ def run(args: argparse.Namespace) -> int:
         is_end_to_end=args.end_to_end,
         weights=args.weights,
         backend=args.backend,
+        rule=args.rule,
         duplicates_of=args.duplicates_of,
         n_resamples=args.resamples,
         seed=args.seed,
@@ -72,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
     report, predictions = evaluate(options)
     try:
         if args.predictions is not None:
-            write_predictions(args.predictions, predictions)
+            write_table(args.predictions, predictions, options)
         if args.json is not None:
             write_report(report, args.json)
     except OSError as error:

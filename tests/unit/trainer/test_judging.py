@@ -8,12 +8,8 @@ import pytest
 
 from trainer.errors import DataError
 from trainer.judging import Answers, judge
-from trainer.predictions import (
-    from_probabilities,
-    predict,
-    read_predictions,
-    write_predictions,
-)
+from trainer.prediction_table import image_names, read_predictions, write_predictions
+from trainer.predictions import Predictions, from_probabilities, predict
 from trainer.report import to_markdown, write_report
 
 LABELS = ("neutral", "happiness", "contempt")
@@ -62,13 +58,28 @@ def test_written_predictions_are_read_back(tmp_path: Path) -> None:
     probabilities = PROBABILITIES.copy()
     probabilities[2] = np.nan
     path = tmp_path / "p.csv"
-    write_predictions(path, from_probabilities(IDS, LABELS, probabilities, model="m"))
+    write_predictions(path, from_probabilities(IDS, LABELS, probabilities, model="m"), IDS)
     assert path.read_text().splitlines()[3] == "c.png,,,"
-    found = read_predictions(path, IDS, LABELS)
+    found = _read(path)
     np.testing.assert_allclose(found.probabilities, probabilities, atol=1e-6)
     assert np.isnan(found.uncertainty).tolist() == [False, False, True, False]
     readings = judge(found, _answers([0, 1, 2, -1]), n_resamples=20)
     assert readings["3 classes"]["n_missed_faces"] == 1
+
+
+def _read(path: Path) -> Predictions:
+    return read_predictions(path, sample_ids=IDS, names=IDS, labels=LABELS)
+
+
+def test_images_are_called_by_file_name_and_found_without_suffix(tmp_path: Path) -> None:
+    assert image_names(["x/a.png", "x/b.png", "x/a.png"]) == ("a.png", "b.png", "a.png")
+    assert image_names(["x/a.png", "y/a.png"]) == ("x/a.png", "y/a.png")
+    path = tmp_path / "p.csv"
+    path.write_text("image,neutral,contempt,happiness\na,1,0,0\nb.jpg,0,0,1\nzz,1,0,0\na,0,1,0\n")
+    found = read_predictions(
+        path, sample_ids=["1", "2", "1#2"], names=["a.png", "b.png", "a.png"], labels=LABELS
+    )
+    assert found.probabilities.tolist() == [[1, 0, 0], [0, 1, 0], [0, 0, 1]]
 
 
 @pytest.mark.parametrize(
@@ -76,7 +87,7 @@ def test_written_predictions_are_read_back(tmp_path: Path) -> None:
     [
         ("image,neutral,happiness\n", "no column 'contempt'"),
         ("image,neutral,happiness,contempt\na.png,1,0,0\n", "no row for 3 of the split's 4"),
-        ("image,neutral,happiness,contempt\na.png,1,0,0\na.png,1,0,0\n", "two rows"),
+        ("image,neutral,happiness,contempt\na.png,1,0,0\na.png,1,0,0\n", "a row too many"),
         ("image,neutral,happiness,contempt\na.png,1,0.5,0\n", "sums to 1.500"),
         ("image,neutral,happiness,contempt\na.png,x,0,0\n", "no number"),
     ],
@@ -85,7 +96,7 @@ def test_wrong_table_is_refused(tmp_path: Path, text: str, message: str) -> None
     path = tmp_path / "p.csv"
     path.write_text(text)
     with pytest.raises(DataError, match=message):
-        read_predictions(path, IDS, LABELS)
+        _read(path)
 
 
 def test_report_is_json_markdown_and_figures(tmp_path: Path) -> None:
@@ -95,6 +106,7 @@ def test_report_is_json_markdown_and_figures(tmp_path: Path) -> None:
         "command": "lanet-train evaluate",
         "dataset": "tiny",
         "split": "valid",
+        "label_rule": "majority",
         "crops": "direct crops",
         "readings": judge(predictions, _answers([0, 1, 2, -1]), n_resamples=20),
     }
