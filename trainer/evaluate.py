@@ -13,7 +13,7 @@ import numpy as np
 from engines.base import Engine
 from engines.registry import open_engine
 from lanet_live.face.template import TEMPLATE_ID
-from trainer.datasets.prepared import PreparedSplit, open_prepared
+from trainer.datasets.prepared import PreparedDataset, PreparedSplit, open_prepared
 from trainer.end_to_end import EndToEndBatches
 from trainer.errors import ConfigError
 from trainer.fit import plain_command
