@@ -39,6 +39,8 @@ class ExportOptions:
         name: Shown to the user; None: method, backbone and size.
         ensemble: Views averaged for every estimate, as in `ModelSpec`.
         calibration_data: Prepared data set whose validation split the temperature is fitted on.
+        calibration_measure: "js" or "nll", see `trainer.calibration`; None: "js" against votes,
+            "nll" where there are only labels.
         max_uncertainty: Default threshold; None: that of `ModelSpec`.
         min_quality: Likewise.
     """
@@ -47,6 +49,7 @@ class ExportOptions:
     name: str | None = None
     ensemble: str = "none"
     calibration_data: str | None = None
+    calibration_measure: str | None = None
     max_uncertainty: float | None = None
     min_quality: float | None = None
 
@@ -92,12 +95,14 @@ def export_run(folder: Path, path: Path, options: ExportOptions) -> ExportSummar
             changes[field] = getattr(options, field)
     spec = replace(spec, **changes)
     if options.calibration_data is not None:
-        spec = calibrate(network, spec, options.calibration_data)
+        spec = calibrate(network, spec, options.calibration_data, options.calibration_measure)
     difference = export_onnx(network, spec, path)
     return ExportSummary(spec, path.stat().st_size, difference, TOLERANCE)
 
 
-def calibrate(network: nn.Module, spec: ModelSpec, data: str) -> ModelSpec:
+def calibrate(
+    network: nn.Module, spec: ModelSpec, data: str, measure: str | None = None
+) -> ModelSpec:
     """Fit the temperature on the votes, or labels, of the validation split."""
     dataset = open_prepared(data)
     if dataset.labels != spec.labels:
@@ -106,8 +111,11 @@ def calibrate(network: nn.Module, spec: ModelSpec, data: str) -> ModelSpec:
     split = split.select(np.flatnonzero(split.label >= 0))
     batches = EvalLoader(split, size_px=spec.input_size_px)
     logits = mean_logits(TorchEngine(network, spec), batches)
-    temperature = fit_temperature(logits, vote_shares(split))
-    fitted_on = {"data": dataset.name, "split": "valid", "n_images": len(split)}
+    targets = "labels" if split.votes is None else "votes"
+    measure = measure or ("nll" if split.votes is None else "js")
+    temperature = fit_temperature(logits, vote_shares(split), measure=measure)
+    fitted_on = {"data": f"{dataset.name} valid", "n_images": len(split)}
+    fitted_on |= {"targets": targets, "measure": measure}
     provenance = {**spec.provenance, "temperature_fitted_on": fitted_on}
     return replace(spec, temperature=temperature, provenance=provenance)
 

@@ -22,6 +22,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="prepared data set whose validation votes (or labels) the temperature is fitted on",
     )
+    parser.add_argument(
+        "--calibrate-by",
+        choices=("js", "nll"),
+        help="what the temperature makes small; default: js against votes, nll against labels",
+    )
     parser.add_argument("--max-uncertainty", type=float, help="default threshold of the model")
     parser.add_argument("--min-quality", type=float, help="default threshold of the model")
 
@@ -35,6 +40,7 @@ def run(args: argparse.Namespace) -> int:
         name=args.name,
         ensemble=args.ensemble,
         calibration_data=args.calibrate,
+        calibration_measure=args.calibrate_by,
         max_uncertainty=args.max_uncertainty,
         min_quality=args.min_quality,
     )
