@@ -40,11 +40,13 @@ class FaceRun:
         face_id: As in the table.
         history: Its samples.
         n_reliable: How many of them are reliable.
+        name: Given by the user; empty for none.
     """
 
     face_id: int
     history: FaceHistory
     n_reliable: int = 0
+    name: str = ""
 
 
 @dataclass(slots=True)

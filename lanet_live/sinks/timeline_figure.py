@@ -36,15 +36,18 @@ def draw_timeline(
     span: "RunSpan",
     labels: tuple[str, ...],
     text: "PlotText",
+    *,
+    file_format: str = "png",
 ) -> None:
     """Write the picture.
 
     Args:
-        path: Where to; the format is PNG whatever the name.
+        path: Where to.
         faces: Those seen longest first; the first `MAX_FACES` get a panel each.
         span: The time covered.
         labels: Class names.
         text: Title, footer and thresholds.
+        file_format: "png" or "svg", whatever the name.
 
     Raises:
         OSError: The file cannot be written.
@@ -76,7 +79,7 @@ def draw_timeline(
                 va="center", color=_MUTED, fontsize=14,
             )  # fmt: skip
     _add_words(figure, height_in, faces, labels, text)
-    figure.savefig(path, format="png", facecolor="white")
+    figure.savefig(path, format=file_format, facecolor="white")
 
 
 def _add_axes(figure: Any, cell: Any, span: "RunSpan", *, is_last: bool) -> tuple[Any, Any, Any]:
@@ -125,7 +128,7 @@ def _draw_face(
     bottom.axhline(text.max_uncertainty, color=_UNCERTAINTY, linewidth=0.9, linestyle=(0, (4, 3)))
     n_samples = len(face.history)
     top.set_title(
-        f"Face {face.face_id}",
+        face.name or f"Face {face.face_id}",
         loc="left", color=_INK, fontsize=11, fontweight="bold", pad=6,
     )  # fmt: skip
     top.set_title(
