@@ -5,7 +5,7 @@ that was interrupted goes on from its checkpoint.
 """
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -197,9 +197,8 @@ def _has_setting(method: str, name: str) -> bool:
 def table_cells(
     data: str,
     *,
-    methods: Iterable[str],
     noises: Iterable[str],
-    seeds_of: dict[str, tuple[int, ...]],
+    seeds_of: Mapping[str, Sequence[int]],
     budget: Budget,
     options: Sequence[Option],
 ) -> list[Cell]:
@@ -211,8 +210,8 @@ def table_cells(
             make_config(data, method, budget=budget, options=options, noise=noise, seed=seed),
         )
         for noise in noises
-        for method in methods
-        for seed in seeds_of[method]
+        for method, seeds in seeds_of.items()
+        for seed in seeds
     ]
 
 

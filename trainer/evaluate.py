@@ -2,7 +2,7 @@
 
 import hashlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,7 @@ from trainer.judging import Answers, judge
 from trainer.loader import EvalLoader
 from trainer.prediction_table import image_names, read_predictions, write_predictions
 from trainer.predictions import Predictions, predict
-from trainer.run_folder import choose_weights, library_versions
+from trainer.run_folder import choose_weights, library_versions, source_commit
 from trainer.torch_engine import TorchEngine
 
 
@@ -68,15 +68,6 @@ def evaluate(options: EvaluateOptions) -> tuple[dict[str, Any], Predictions]:
     dataset = open_prepared(options.data, rule=options.rule)
     split = dataset.split(options.split)
     predictions, model = _predict(options, split)
-    answers = Answers(
-        split.sample_ids,
-        dataset.labels,
-        split.label,
-        None if split.votes is None else split.votes.astype(np.float64),
-    )
-    measure = partial(
-        judge, predictions, answers, seed=options.seed, n_resamples=options.n_resamples
-    )
     report: dict[str, Any] = {
         "model": predictions.model,
         "model_details": model,
@@ -87,17 +78,35 @@ def evaluate(options: EvaluateOptions) -> tuple[dict[str, Any], Predictions]:
         "n_images_in_split": len(split),
         "command": plain_command(sys.argv),
         "libraries": library_versions(),
-        "readings": measure(),
+        "commit": source_commit(),
     }
+    copies: dict[str, str] = {}
     if options.duplicates_of is not None:
         copies = find_copies(split, dataset.split(options.duplicates_of))
-        rest = measure(left_out=list(copies))
-        report["readings"] |= {
-            f"{name}, without copies of {options.duplicates_of} images": reading
-            for name, reading in rest.items()
-        }
         report["copies"] = {"of_split": options.duplicates_of, "images": copies}
+    report["readings"] = _readings(options, predictions, split, copies)
     return report, predictions
+
+
+def _readings(
+    options: EvaluateOptions,
+    predictions: Predictions,
+    split: PreparedSplit,
+    copies: Mapping[str, str],
+) -> dict[str, Any]:
+    """Measure on all images with a label, and again without the copies where they were sought."""
+    votes = None if split.votes is None else split.votes.astype(np.float64)
+    answers = Answers(split.sample_ids, split.class_names, split.label, votes)
+    measure = partial(
+        judge, predictions, answers, seed=options.seed, n_resamples=options.n_resamples
+    )
+    readings = measure()
+    if options.duplicates_of is not None:
+        readings |= {
+            f"{name}, without copies of {options.duplicates_of} images": reading
+            for name, reading in measure(left_out=list(copies)).items()
+        }
+    return readings
 
 
 def _rule(dataset: PreparedDataset, split: str) -> str:

@@ -26,6 +26,7 @@ from trainer.run_folder import (
     build_method,
     describe_model,
     library_versions,
+    source_commit,
     write_json,
 )
 from trainer.samplers import EpochSampler
@@ -107,19 +108,29 @@ def fit(
     if options.has_tensorboard and distributed.is_main():
         watcher = TensorBoardWatcher(watcher, folder)
     loop = TrainingLoop(job, watcher)
+    _begin(loop, job, facts, can_resume=can_resume)
+    loop.run()
+    return _finish(loop, job, data, was_stopped=watcher.wants_stop)
+
+
+def _begin(loop: TrainingLoop, job: Job, facts: RunFacts, *, can_resume: bool) -> None:
+    """Go on from the checkpoint, or write down what the run is."""
     if can_resume:
-        _check_same_samples(RunFacts.read(folder), facts)
+        _check_same_samples(RunFacts.read(job.folder), facts)
         loop.restore()
     elif distributed.is_main():
-        config.write(folder)
-        facts.write(folder)
-    loop.run()
-    result = _result(config, loop, data) if loop.history.rows else {}
+        job.config.write(job.folder)
+        facts.write(job.folder)
+
+
+def _finish(loop: TrainingLoop, job: Job, data: TrainingData, *, was_stopped: bool) -> FitResult:
+    """Write down what came out."""
+    result = _result(job.config, loop, data) if loop.history.rows else {}
     if result and distributed.is_main():
-        write_json(folder / RESULT_FILE, result)
+        write_json(job.folder / RESULT_FILE, result)
     return FitResult(
         is_finished=loop.is_finished,
-        is_interrupted=watcher.wants_stop and not loop.is_finished,
+        is_interrupted=was_stopped and not loop.is_finished,
         summary=_summary(result),
     )
 
@@ -164,6 +175,7 @@ def _facts(
         n_processes=distributed.world_size(),
         command=plain_command(sys.argv),
         libraries=library_versions(),
+        commit=source_commit(),
     )
 
 

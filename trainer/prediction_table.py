@@ -54,7 +54,7 @@ def read_predictions(
         DataError: A column or a row is missing, an image has a row too many, or a row is no
             distribution.
     """
-    open_positions = _positions(sample_ids, names)
+    positions = _positions(sample_ids, names)
     probabilities = np.full((len(sample_ids), len(labels)), np.nan)
     is_read = np.zeros(len(sample_ids), dtype=bool)
     try:
@@ -62,16 +62,11 @@ def read_predictions(
             reader = csv.DictReader(file)
             _check_columns(path, reader.fieldnames or (), labels)
             for row in reader:
-                positions = open_positions.get(_key(row[_IMAGE_COLUMN] or ""), [])
-                if not positions:
-                    continue
-                free = [position for position in positions if not is_read[position]]
-                if not free:
-                    raise DataError(
-                        f"{path} has a row too many for the image '{row[_IMAGE_COLUMN]}'."
-                    )
-                is_read[free[0]] = True
-                probabilities[free[0]] = _read_row(path, reader.line_num, row, labels)
+                known = positions.get(_key(row[_IMAGE_COLUMN] or ""))
+                if known is not None:
+                    position = _first_open(path, row[_IMAGE_COLUMN], known, is_read)
+                    is_read[position] = True
+                    probabilities[position] = _read_row(path, reader.line_num, row, labels)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"The predictions in {path} cannot be read: {error}") from error
     if not is_read.all():
@@ -90,6 +85,15 @@ def _positions(sample_ids: Sequence[str], names: Sequence[str]) -> dict[str, lis
         for key in dict.fromkeys(map(_key, pair)):
             positions[key].append(position)
     return positions
+
+
+def _first_open(
+    path: Path, name: str | None, positions: list[int], is_read: NDArray[np.bool_]
+) -> int:
+    for position in positions:
+        if not is_read[position]:
+            return position
+    raise DataError(f"{path} has a row too many for the image '{name}'.")
 
 
 def _key(name: str) -> str:

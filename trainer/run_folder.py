@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import platform
+import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
@@ -43,6 +44,7 @@ class RunFacts:
         n_processes: Processes that trained together.
         command: As typed, without folders.
         libraries: Package -> version.
+        commit: Of the code, where it runs from a git checkout; else empty.
     """
 
     dataset: str
@@ -55,6 +57,7 @@ class RunFacts:
     n_processes: int
     command: str
     libraries: dict[str, str] = field(default_factory=dict)
+    commit: str = ""
 
     def write(self, folder: Path) -> None:
         """Save the record."""
@@ -170,6 +173,22 @@ def library_versions() -> dict[str, str]:
         except PackageNotFoundError:
             versions[name] = "unknown"
     return versions
+
+
+def source_commit() -> str:
+    """Return the git commit of the code that runs; empty where it is installed without one."""
+    folder = Path(__file__).parent
+    try:
+        finished = subprocess.run(
+            ["git", "-C", str(folder), "rev-parse", "HEAD"],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=10,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return finished.stdout.strip()
 
 
 def write_json(path: Path, values: Any) -> None:

@@ -107,7 +107,6 @@ def _cells(args: argparse.Namespace, options: list[Any]) -> list[Any]:
     seeds = tuple(args.seeds)
     return table_cells(
         args.data,
-        methods=args.methods,
         noises=[f"{args.noise}:{rate:g}" if rate else "none" for rate in args.rates],
         seeds_of={m: seeds[:1] if m in args.one_seed else seeds for m in args.methods},
         budget=budget,

@@ -26,7 +26,6 @@ SEEDS = {"baseline": (0, 1), "lanet": (0,)}
 def test_cells_are_methods_by_noise_by_seeds() -> None:
     cells = table_cells(
         "d",
-        methods=["baseline", "lanet"],
         noises=["asymmetric:0.1", "asymmetric:0.3"],
         seeds_of=SEEDS,
         budget=BUDGETS["cpu"],
