@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
 )
 
 from lanet_live.gui.actions import ActionInfo
+from lanet_live.gui.widgets.dialog_buttons import dialog_buttons
 
 
 class ShortcutsDialog(QDialog):
@@ -37,8 +38,7 @@ class ShortcutsDialog(QDialog):
         area = QScrollArea()
         area.setWidgetResizable(True)
         area.setWidget(sheet)
-        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
-        buttons.rejected.connect(self.reject)
+        buttons = dialog_buttons(self, QDialogButtonBox.StandardButton.Close)
         column = QVBoxLayout(self)
         column.addWidget(area)
         column.addWidget(buttons)
@@ -48,7 +48,8 @@ class ShortcutsDialog(QDialog):
     def _add_section(grid: QGridLayout, title: str, infos: Iterable[ActionInfo]) -> None:
         heading = QLabel(title)
         heading.setProperty("heading", True)
-        row = grid.rowCount()
+        row = grid.rowCount() + 1
+        grid.setRowMinimumHeight(row - 1, 8)
         grid.addWidget(heading, row, 0, 1, 3)
         for info in infos:
             row += 1

@@ -78,6 +78,7 @@ class BaselineDialog(QDialog):
         self._result.setAlignment(Qt.AlignmentFlag.AlignTop)
         self._saved = QComboBox()
         self._saved.setAccessibleName("Saved profiles")
+        self._saved.setPlaceholderText("None yet")
         self._use = QPushButton("Use")
         self._delete = QPushButton("Delete")
         self._clear = QPushButton("Stop correcting this face")
@@ -140,7 +141,7 @@ class BaselineDialog(QDialog):
         column.addWidget(heading)
         column.addLayout(saved)
         column.addWidget(self._clear)
-        self.setMinimumWidth(26 * self.fontMetrics().averageCharWidth() * 2)
+        self.setMinimumWidth(64 * self.fontMetrics().averageCharWidth())
         self._show_enabled()
 
     def _on_measure(self) -> None:

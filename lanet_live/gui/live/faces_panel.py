@@ -17,6 +17,8 @@ from lanet_live.records import FaceTrack, FrameResult, U8Array
 
 # A face away for longer than this loses its card; its past stays on the timeline.
 _KEPT_S: Final = 20.0
+# Lanes of more faces than these are shown on demand: low lanes are hard to read.
+_AUTO_LANES: Final = 2
 THUMBNAIL_PX: Final = 108
 _THUMBNAIL_EVERY: Final = 6  # updates of the cards
 
@@ -104,12 +106,13 @@ class FacesPanel(QScrollArea):
     def _add(self, face: Face) -> None:
         card = FaceCard(face.face_id, face.name)
         card.renamed.connect(self.renamed)
-        card.timeline_toggled.connect(self._on_timeline_toggled)
+        card.follow_toggled.connect(self._on_follow_toggled)
         self._cards[face.face_id] = card
         self._column.insertWidget(sorted(self._cards).index(face.face_id) + 1, card)
-        if len(self._chosen) < MAX_LANES:
+        is_chosen = len(self._chosen) < _AUTO_LANES
+        card.set_followed(is_chosen)
+        if is_chosen:
             self._chosen.append(face.face_id)
-            card.set_on_timeline(True)
             self.lanes_chosen.emit(self.chosen)
 
     def _remove(self, face_id: int) -> None:
@@ -117,7 +120,7 @@ class FacesPanel(QScrollArea):
         self._column.removeWidget(card)
         card.deleteLater()
 
-    def _on_timeline_toggled(self, face_id: int, is_on: bool) -> None:
+    def _on_follow_toggled(self, face_id: int, is_on: bool) -> None:
         if not is_on:
             self._chosen = [i for i in self._chosen if i != face_id]
         elif face_id not in self._chosen:
@@ -125,16 +128,14 @@ class FacesPanel(QScrollArea):
             while len(self._chosen) > MAX_LANES:
                 given_up = self._chosen.pop(0)
                 if given_up in self._cards:
-                    self._cards[given_up].set_on_timeline(False)
+                    self._cards[given_up].set_followed(False)
         self.lanes_chosen.emit(self.chosen)
 
     def _show_thumbnails(self, result: FrameResult) -> None:
         for track in result.tracks:
             if track.face_id in self._cards:
                 pixels = cut_thumbnail(result.frame.image_bgr, track)
-                image = QImage(
-                    pixels.data, THUMBNAIL_PX, THUMBNAIL_PX, QImage.Format.Format_RGB32
-                )
+                image = QImage(pixels.data, THUMBNAIL_PX, THUMBNAIL_PX, QImage.Format.Format_RGB32)
                 # A copy owns its pixels.
                 self._cards[track.face_id].thumbnail.show_image(image.copy())
 

@@ -7,7 +7,6 @@ from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import (
     QDialog,
-    QDialogButtonBox,
     QFormLayout,
     QLabel,
     QLineEdit,
@@ -16,10 +15,12 @@ from PySide6.QtWidgets import (
 )
 
 from lanet_live.gui.live.actions import N_MARKERS
+from lanet_live.gui.widgets.dialog_buttons import dialog_buttons
 from lanet_live.gui.widgets.lane import format_time
 from lanet_live.sessions.events import SessionEvent
 
 _MAX_NAME_CHARS: Final = 40
+_EXAMPLES: Final = ("stimulus on", "stimulus off", "speaks")
 
 
 class MarkerBook:
@@ -116,13 +117,14 @@ class MarkerNamesDialog(QDialog):
         for number, name in enumerate(names, start=1):
             field = QLineEdit(name)
             field.setMaxLength(_MAX_NAME_CHARS)
-            field.setPlaceholderText(f"e.g. {'stimulus on' if number == 1 else 'smile'}")
+            if number <= len(_EXAMPLES):
+                field.setPlaceholderText(f"e.g. {_EXAMPLES[number - 1]}")
             field.setAccessibleName(f"Name of marker {number}")
             form.addRow(f"Key {number}", field)
             self._fields.append(field)
         column = QVBoxLayout(self)
         column.addLayout(form)
-        column.addWidget(_buttons(self))
+        column.addWidget(dialog_buttons(self))
         self.setMinimumWidth(340)
 
     @property
@@ -147,18 +149,10 @@ class NoteDialog(QDialog):
         column = QVBoxLayout(self)
         column.addWidget(hint)
         column.addWidget(self._field)
-        column.addWidget(_buttons(self))
+        column.addWidget(dialog_buttons(self))
         self.setMinimumWidth(380)
 
     @property
     def note(self) -> str:
         """What was typed."""
         return self._field.text().strip()
-
-
-def _buttons(dialog: QDialog) -> QDialogButtonBox:
-    standard = QDialogButtonBox.StandardButton
-    buttons = QDialogButtonBox(standard.Ok | standard.Cancel, Qt.Orientation.Horizontal)
-    buttons.accepted.connect(dialog.accept)
-    buttons.rejected.connect(dialog.reject)
-    return buttons

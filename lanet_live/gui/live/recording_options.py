@@ -5,10 +5,8 @@ from pathlib import Path
 from typing import Final
 
 from platformdirs import user_documents_path
-from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QDialog,
-    QDialogButtonBox,
     QFileDialog,
     QHBoxLayout,
     QLabel,
@@ -19,6 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from lanet_live.gui.widgets.dialog_buttons import dialog_buttons
 from lanet_live.sessions.session_file import VIDEO_CHOICES
 
 _VIDEO_TEXTS: Final = {
@@ -61,10 +60,6 @@ class RecordingOptionsDialog(QDialog):
         row.addWidget(browse)
         self._choices = {video: QRadioButton(_VIDEO_TEXTS[video]) for video in VIDEO_CHOICES}
         self._choices[options.video].setChecked(True)
-        standard = QDialogButtonBox.StandardButton
-        buttons = QDialogButtonBox(standard.Ok | standard.Cancel, Qt.Orientation.Horizontal)
-        buttons.accepted.connect(self.accept)
-        buttons.rejected.connect(self.reject)
         column = QVBoxLayout(self)
         column.setSpacing(8)
         column.addWidget(_heading("Sessions are stored in"))
@@ -74,7 +69,7 @@ class RecordingOptionsDialog(QDialog):
         for choice in self._choices.values():
             column.addWidget(choice)
         column.addSpacing(6)
-        column.addWidget(buttons)
+        column.addWidget(dialog_buttons(self))
         self.setMinimumWidth(520)
 
     @property

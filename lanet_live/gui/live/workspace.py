@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import QByteArray, Qt, QTimer
 from PySide6.QtWidgets import QFileDialog, QSplitter, QVBoxLayout
 
 from engines.errors import EngineError
@@ -126,6 +126,8 @@ class LiveWorkspace(Workspace):
         self.markers.book.set_names(settings.texts("live.markers"))
         self.sources.set_recent(tuple(Path(p) for p in settings.texts("live.recent")))
         self.recording.restore(settings)
+        for key, splitter in self._splitters.items():
+            splitter.restoreState(QByteArray.fromBase64(settings.text(key).encode()))
 
     def remember(self, settings: Settings) -> None:
         """Put into the settings what the next run should know."""
@@ -135,6 +137,8 @@ class LiveWorkspace(Workspace):
         settings.set("live.markers", self.markers.book.names)
         settings.set("live.recent", tuple(str(path) for path in self.sources.recent))
         self.recording.remember(settings)
+        for key, splitter in self._splitters.items():
+            settings.set(key, bytes(splitter.saveState().toBase64().data()).decode())
 
     def shut_down(self) -> None:
         """Stop the run and wait for it."""
@@ -331,10 +335,11 @@ class LiveWorkspace(Workspace):
         whole = QSplitter(Qt.Orientation.Vertical)
         whole.addWidget(above)
         whole.addWidget(self.timeline)
-        whole.setStretchFactor(0, 3)
-        whole.setStretchFactor(1, 2)
-        whole.setSizes([430, 270])
-        for splitter in (above, whole):
+        whole.setStretchFactor(0, 11)
+        whole.setStretchFactor(1, 9)
+        whole.setSizes([350, 310])
+        self._splitters = {"live.columns": above, "live.rows": whole}
+        for splitter in self._splitters.values():
             splitter.setChildrenCollapsible(False)
             splitter.setHandleWidth(8)
         self.faces.setMinimumWidth(31 * self.fontMetrics().averageCharWidth())

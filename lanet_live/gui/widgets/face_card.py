@@ -4,7 +4,6 @@ from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QImage, QPainter, QPainterPath, QPaintEvent, QPalette, QPen
 from PySide6.QtWidgets import (
     QFrame,
-    QGridLayout,
     QHBoxLayout,
     QLabel,
     QLineEdit,
@@ -26,7 +25,7 @@ class FaceCard(QFrame):
     """Created once per face and updated; says when the face was last seen."""
 
     renamed = Signal(int, str)
-    timeline_toggled = Signal(int, bool)
+    follow_toggled = Signal(int, bool)
 
     def __init__(self, face_id: int, name: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -42,13 +41,14 @@ class FaceCard(QFrame):
         self._summary = QLabel("…")
         self._detail = QLabel()
         self._detail.setProperty("secondary", True)
-        self._on_timeline = QToolButton()
-        self._on_timeline.setCheckable(True)
-        self._on_timeline.setIcon(icon("lines"))
-        self._on_timeline.setIconSize(QSize(18, 18))
-        self._on_timeline.setToolTip("Show this face on the timeline.")
-        self._on_timeline.setAccessibleName(f"Show face {face_id} on the timeline")
-        self._on_timeline.toggled.connect(self._on_timeline_toggled)
+        self._follow = QToolButton()
+        self._follow.setCheckable(True)
+        self._follow.setIcon(icon("lines"))
+        self._follow.setIconSize(QSize(18, 18))
+        self._follow.setToolTip("Follow this face: its bars here, its lane on the timeline.")
+        self._follow.setAccessibleName(f"Follow face {face_id}")
+        self._follow.toggled.connect(self._on_follow_toggled)
+        self._body = QWidget()
         self._bars = DistributionBars()
         self._uncertainty = Meter(_METERS[0], is_high_good=False)
         self._quality = Meter(_METERS[1], is_high_good=True)
@@ -86,11 +86,11 @@ class FaceCard(QFrame):
         reasons = ", ".join(readable(reason) for reason in estimate.quality.reasons)
         self._quality.setToolTip(f"What lowers it: {reasons}." if reasons else "Nothing lowers it.")
 
-    def set_on_timeline(self, is_on: bool) -> None:
-        """Show whether the face is drawn on the timeline, without telling so."""
-        blocked = self._on_timeline.blockSignals(True)
-        self._on_timeline.setChecked(is_on)
-        self._on_timeline.blockSignals(blocked)
+    def set_followed(self, is_on: bool) -> None:
+        """Show whether the face is followed, without telling so."""
+        blocked = self._follow.blockSignals(True)
+        self._follow.setChecked(is_on)
+        self._follow.blockSignals(blocked)
         self._mark(is_on)
 
     def _lay_out(self) -> None:
@@ -98,17 +98,15 @@ class FaceCard(QFrame):
         words.setSpacing(1)
         for widget in (self._name, self._summary, self._detail):
             words.addWidget(widget)
-        self._summary.setIndent(4)
-        self._detail.setIndent(4)
+        for label in (self._summary, self._detail):
+            label.setIndent(4)
+            # A long text is cut off before it makes the card wider than its column.
+            label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         head = QHBoxLayout()
         head.setSpacing(8)
         head.addWidget(self.thumbnail, alignment=Qt.AlignmentFlag.AlignTop)
         head.addLayout(words, stretch=1)
-        head.addWidget(self._on_timeline, alignment=Qt.AlignmentFlag.AlignTop)
-        meters = QGridLayout()
-        meters.setVerticalSpacing(0)
-        meters.addWidget(self._uncertainty, 0, 0)
-        meters.addWidget(self._quality, 1, 0)
+        head.addWidget(self._follow, alignment=Qt.AlignmentFlag.AlignTop)
         self._uncertainty.setToolTip(
             "How ambiguous the expression is: 0 is one clear class, 1 is all alike. "
             "Beyond the tick it is not relied on."
@@ -117,18 +115,27 @@ class FaceCard(QFrame):
         column.setContentsMargins(10, 10, 10, 10)
         column.setSpacing(7)
         column.addLayout(head)
-        column.addWidget(self._bars)
-        column.addLayout(meters)
+        column.addWidget(self._body)
+        body = QVBoxLayout(self._body)
+        body.setContentsMargins(0, 0, 0, 0)
+        body.setSpacing(7)
+        body.addWidget(self._bars)
+        meters = QVBoxLayout()
+        meters.setSpacing(0)
+        meters.addWidget(self._uncertainty)
+        meters.addWidget(self._quality)
+        body.addLayout(meters)
 
     def _on_renamed(self) -> None:
         self._name.clearFocus()
         self.renamed.emit(self.face_id, self._name.text().strip())
 
-    def _on_timeline_toggled(self, is_on: bool) -> None:
+    def _on_follow_toggled(self, is_on: bool) -> None:
         self._mark(is_on)
-        self.timeline_toggled.emit(self.face_id, is_on)
+        self.follow_toggled.emit(self.face_id, is_on)
 
     def _mark(self, is_selected: bool) -> None:
+        self._body.setVisible(is_selected)
         self.setProperty("selected", is_selected)
         self.style().unpolish(self)
         self.style().polish(self)
@@ -172,9 +179,10 @@ class Thumbnail(QWidget):
 def _describe(reading: FaceReading) -> str:
     if reading.why_unreliable:
         return f"Not reliable: {reading.why_unreliable}"
-    return reading.note.capitalize() or "Reliable"
+    return f"Reliable, {reading.note}" if reading.note else "Reliable"
 
 
 def _set_text(label: QLabel, text: str) -> None:
     if label.text() != text:
         label.setText(text)
+        label.setToolTip(text)

@@ -23,6 +23,10 @@ _LEFT_TICKS: Final = [
     (UNCERTAINTY_BAND.middle, "uncertainty"),
     (QUALITY_BAND.middle, "quality"),
 ]
+# Lines of text a lane must be high for its ticks not to touch each other; below that its name
+# stands in their place.
+_LINES_FOR_TICKS: Final = 7.0
+_MAX_NAME_CHARS: Final = 12
 
 
 class Lane(pg.GraphicsLayout):
@@ -45,7 +49,6 @@ class Lane(pg.GraphicsLayout):
         self._left.linkToView(self.time_box)
         self._bottom.linkToView(self.time_box)
         self.time_box.setYRange(LOWEST_Y, HIGHEST_Y, padding=0)
-        self._left.setTicks([_LEFT_TICKS])
         self._left.setStyle(tickLength=0, autoExpandTextSpace=False)
         # It never changes while the lane scrolls, so it is not drawn anew.
         self._left.setCacheMode(self._left.CacheMode.DeviceCoordinateCache)
@@ -53,6 +56,8 @@ class Lane(pg.GraphicsLayout):
         self._bottom.setGrid(30)
         # The grid of the axis lies behind the lane.
         self._bottom.setZValue(-1)
+        self._has_room = True
+        self._short_name = ""
         self.item = LaneItem()
         self.markers = MarkerItem(has_flags=has_flags)
         self.name = pg.TextItem(anchor=(0, 0))
@@ -60,6 +65,15 @@ class Lane(pg.GraphicsLayout):
         self.name.setPos(6, 3)
         self.time_box.addItem(self.item)
         self.time_box.addItem(self.markers)
+        self._show_ticks()
+
+    def fit_text(self, line_px: float) -> None:
+        """Write ticks and the name where there is room for both, or the name alone."""
+        has_room = self.time_box.height() >= _LINES_FOR_TICKS * line_px
+        if has_room is not self._has_room:
+            self._has_room = has_room
+            self.name.setVisible(has_room)
+            self._show_ticks()
 
     def set_left_width(self, width_px: int) -> None:
         """Give the axis of every lane the same width, so that the lanes stand in line."""
@@ -77,6 +91,13 @@ class Lane(pg.GraphicsLayout):
         self.name.fill = pg.mkBrush(ground)
         self.name.border = pg.mkPen(color)
         self.name.setText(name, color=palette.color(QPalette.ColorRole.Text))
+        self._short_name = (
+            name if len(name) <= _MAX_NAME_CHARS else f"{name[: _MAX_NAME_CHARS - 1]}…"
+        )
+        self._show_ticks()
+
+    def _show_ticks(self) -> None:
+        self._left.setTicks([_LEFT_TICKS if self._has_room else [(0.5, self._short_name)]])
 
     def take_palette(self, palette: QPalette) -> None:
         """Use the colours of the current look."""

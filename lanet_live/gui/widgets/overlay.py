@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
+from PySide6.QtCore import QLineF, QPointF, QRectF, QSizeF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen
 
 from lanet_live.face.pose import euler_to_rotation
@@ -71,9 +71,11 @@ def draw_overlays(
             _draw_axes(painter, placement, track)
     if overlays.has_label:
         # Last, so that no other face's mesh runs through a label.
+        taken: list[QRectF] = []
         for track in result.tracks:
             if track.face_id in readings:
-                _draw_label(painter, placement, track, readings[track.face_id])
+                box = _view_box(placement, track)
+                taken.append(_draw_label(painter, box, readings[track.face_id], taken))
 
 
 def _draw_box(
@@ -123,33 +125,40 @@ def _draw_axes(painter: QPainter, placement: Placement, track: FaceTrack) -> Non
 
 
 def _draw_label(
-    painter: QPainter, placement: Placement, track: FaceTrack, reading: FaceReading
-) -> None:
-    """Draw name, expression and probability on a dark chip above the box, inside the view."""
+    painter: QPainter, box: QRectF, reading: FaceReading, taken: list[QRectF]
+) -> QRectF:
+    """Draw name, expression and probability on a dark chip by the box; return its place."""
     label, probability = reading.top
     why = reading.why_unreliable
     text = f"{reading.name} · {label} {probability * 100:.0f} %" + (f" · {why}" if why else "")
     metrics = QFontMetricsF(_label_font(painter))
-    height = metrics.height() + 6
     swatch = metrics.ascent() * 0.8
-    box = _view_box(placement, track)
-    view = QRectF(painter.viewport())
-    width = metrics.horizontalAdvance(text) + swatch + 20
-    left = min(max(box.left(), 2.0), max(2.0, view.width() - width - 2))
-    top = box.top() - height - 4
-    if top < 2:
-        top = min(box.bottom() + 4, view.height() - height - 2)
-    chip = QRectF(left, top, width, height)
+    size = QSizeF(metrics.horizontalAdvance(text) + swatch + 20, metrics.height() + 6)
+    chip = _place_label(box, size, QRectF(painter.viewport()), taken)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(_CHIP)
     painter.drawRoundedRect(chip, 4, 4)
     labels = reading.estimate.labels
     painter.setBrush(QColor(*class_colors(labels)[labels.index(label)]))
-    painter.drawRoundedRect(QRectF(left + 7, chip.center().y() - swatch / 2, swatch, swatch), 2, 2)
+    square = QRectF(chip.left() + 7, chip.center().y() - swatch / 2, swatch, swatch)
+    painter.drawRoundedRect(square, 2, 2)
     painter.setPen(QColor("#ffffff" if not why else "#c9ced6"))
     text_rect = chip.adjusted(swatch + 13, 0, -4, 0)
     painter.drawText(text_rect, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, text)
+    return chip
+
+
+def _place_label(box: QRectF, size: QSizeF, view: QRectF, taken: list[QRectF]) -> QRectF:
+    """Find a place above or below the box, inside the view, that covers no other label."""
+    step = size.height() + 2
+    left = min(max(box.left(), 2.0), max(2.0, view.width() - size.width() - 2))
+    above, below = box.top() - size.height() - 4, box.bottom() + 4
+    tops = [above, below, *(above - n * step for n in (1, 2)), *(below + n * step for n in (1, 2))]
+    places = [QRectF(QPointF(left, top), size) for top in tops]
+    inside = [p for p in places if p.top() >= 2 and p.bottom() <= view.height() - 2]
+    free = [p for p in inside if not any(p.intersects(other) for other in taken)]
+    return (free or inside or places)[0]
 
 
 def _label_font(painter: QPainter) -> QFont:

@@ -163,7 +163,7 @@ class Timeline(QWidget):
     def look_at(self, end_s: float) -> None:
         """Stop following and show the window that ends at a moment."""
         self.set_following(False)
-        self._end_s = end_s
+        self._end_s = max(end_s, self._origin_s() + self._window_s)
         self.refresh()
 
     def step(self, share: float) -> None:
@@ -187,6 +187,7 @@ class Timeline(QWidget):
         low, high = self.visible_s
         style = self._style()
         for lane, fact in zip(self._lanes, self._facts, strict=True):
+            lane.fit_text(self.fontMetrics().height())
             lane.time_box.setXRange(low, high, padding=0)
             history = self._histories.get(fact.face_id)
             if history is not None and len(self._labels) > 0:
@@ -225,10 +226,13 @@ class Timeline(QWidget):
 
     def _following_range(self) -> tuple[float, float]:
         """Fill from the left at first, then scroll."""
-        firsts = [h.first_s for h in self._histories.values() if h.first_s is not None]
-        origin_s = min(firsts, default=0.0)
-        low = max(origin_s, self._now_s - self._window_s)
+        low = max(self._origin_s(), self._now_s - self._window_s)
         return low, low + self._window_s
+
+    def _origin_s(self) -> float:
+        """First moment anything is known of."""
+        firsts = [h.first_s for h in self._histories.values() if h.first_s is not None]
+        return min(firsts, default=0.0)
 
     def _rebuild_lanes(self, n_lanes: int) -> None:
         self._graphics.ci.clear()
