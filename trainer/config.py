@@ -51,8 +51,6 @@ class FitConfig:
         augment: Preset of `trainer.transforms`.
         sampler: "shuffle", "balanced" or "progressive".
         selection: Validation figure that names the best epoch, one of `SELECTIONS`.
-        holdout: Share of the training split that epochs are chosen on where the data set has no
-            validation split; 0: no epoch is chosen then.
         include_valid: Train on the validation split as well; nothing is selected then.
         drop_path_rate: Stochastic depth of the backbone.
         workers: Processes that prepare batches.
@@ -82,7 +80,6 @@ class FitConfig:
     noise: str = "none"
     augment: str = "standard"
     selection: str = "accuracy"
-    holdout: float = 0.0
     include_valid: bool = False
     drop_path_rate: float = 0.0
     workers: int = 2
@@ -100,11 +97,6 @@ class FitConfig:
             (not 0 <= self.ema_decay < 1, "--ema must lie in 0 to 1, 1 excluded"),
             (not 0 <= self.drop_path_rate < 1, "--drop-path must lie in 0 to 1, 1 excluded"),
             (self.workers < 0, "--workers must not be negative"),
-            (not 0 <= self.holdout < 1, "--holdout must lie in 0 to 1, 1 excluded"),
-            (
-                self.holdout > 0 and self.include_valid,
-                "--holdout and --include-valid exclude each other",
-            ),
             (
                 self.noise != "none" and self.targets != "hard",
                 f"--noise changes hard labels; it does not go with --targets {self.targets}",

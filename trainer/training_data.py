@@ -89,34 +89,10 @@ def _choose_splits(
     train = dataset.split("train")
     if config.include_valid:
         return train.joined_with(dataset.split("valid")), None
-    if config.holdout:
-        if "valid" in dataset.splits:
-            raise ConfigError(
-                f"{dataset.name} has a validation split: --holdout is for data sets without one."
-            )
-        held = draw_holdout(train.label, config.holdout, seed=config.seed)
-        rest = np.setdiff1d(np.arange(len(train)), held)
-        return train.select(rest), train.select(held)
     if "valid" not in dataset.splits:
         return train, None
     valid = dataset.split("valid")
     return train, valid.select(np.flatnonzero(valid.label >= 0))
-
-
-def draw_holdout(labels: I64Array, share: float, *, seed: int) -> I64Array:
-    """Choose the same share of every class to validate on; sorted positions.
-
-    Args:
-        labels: (N,), -1 where a sample has none; those are never chosen.
-        share: Above 0, below 1; of every class at least one sample stays for training.
-        seed: Of the run.
-    """
-    generator = np.random.default_rng(derive_seed(seed, "holdout"))
-    chosen = []
-    for label in np.unique(labels[labels >= 0]):
-        members = generator.permutation(np.flatnonzero(labels == label))
-        chosen.append(members[: min(round(share * len(members)), len(members) - 1)])
-    return np.sort(np.concatenate(chosen)) if chosen else np.empty(0, dtype=np.int64)
 
 
 def vote_shares(split: PreparedSplit) -> NDArray[np.float64]:

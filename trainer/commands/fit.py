@@ -68,12 +68,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--augment", metavar="PRESET", help="default: standard")
     parser.add_argument("--seed", type=int, help="default: 0")
     parser.add_argument(
-        "--holdout",
-        type=float,
-        metavar="SHARE",
-        help="part of train to choose the best epoch on, for data sets without a validation split",
-    )
-    parser.add_argument(
         "--include-valid",
         action="store_true",
         default=None,

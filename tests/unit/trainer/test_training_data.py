@@ -9,11 +9,9 @@ import pytest
 from tests.prepared_sets import write_prepared
 from trainer.commands.fit import add_arguments, to_config
 from trainer.config import FitConfig
-from trainer.errors import ConfigError
 from trainer.training_data import (
     TrainingData,
     choose_training_data,
-    draw_holdout,
     open_for_training,
 )
 
@@ -51,22 +49,8 @@ def test_votes_and_distribution_are_soft(data: Path) -> None:
     assert np.array_equal(votes.labels, by_rule.labels)
 
 
-def test_holdout_takes_the_same_share_of_every_class() -> None:
-    labels = np.array([0] * 40 + [1] * 10 + [2] * 1 + [-1] * 5)
-    held = draw_holdout(labels, 0.2, seed=0)
-    assert np.bincount(labels[held], minlength=3).tolist() == [8, 2, 0]
-    assert np.array_equal(held, draw_holdout(labels, 0.2, seed=0))
-    assert not np.array_equal(held, draw_holdout(labels, 0.2, seed=1))
-
-
-def test_holdout_is_for_data_sets_without_a_validation_split(data: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="has a validation split"):
-        _choose(_config(data, "--holdout", "0.1"))
+def test_without_a_validation_split_no_epoch_can_be_chosen(tmp_path: Path) -> None:
     alone = write_prepared(tmp_path / "alone", sizes={"train": 40})
-    chosen = _choose(_config(alone, "--holdout", "0.2"))
-    assert chosen.valid is not None
-    assert (len(chosen.split), len(chosen.valid)) == (32, 8)
-    assert not set(chosen.split.sample_ids) & set(chosen.valid.sample_ids)
     assert _choose(_config(alone)).valid is None
 
 
