@@ -73,6 +73,9 @@ def main() -> int:
     parser.add_argument("model", type=Path)
     parser.add_argument("--data", type=Path, help="folder made by lanet-train prepare")
     parser.add_argument("--split", default="valid")
+    parser.add_argument(
+        "--count", type=int, help="only so many samples of the split, evenly spaced"
+    )
     parser.add_argument("--crops", type=Path, help=".npy of uint8 crops (N, S, S, 3)")
     parser.add_argument("--labels", type=Path, help=".npy of class numbers (N,), -1 for none")
     parser.add_argument("--calibration", type=Path, help=".npy of crops for int8")
@@ -103,6 +106,8 @@ def load_material(args: argparse.Namespace, spec: ModelSpec, folder: Path) -> Ma
 
     dataset = open_prepared(args.data)
     split = dataset.split(args.split)
+    if args.count is not None and args.count < len(split):
+        split = split.select(np.linspace(0, len(split) - 1, args.count).astype(int))
     loader = EvalLoader(split, size_px=spec.input_size_px)
     crops = np.concatenate([crops for _, crops in loader])
     to_model = np.array([spec.labels.index(name) for name in split.class_names])

@@ -154,6 +154,8 @@ def _parse_graph(reader: WireReader, message: memoryview) -> Graph:
                 if len(parts.ops) >= _MAX_NODES:
                     raise ModelFileError("It has far more operators than a real model.")
                 _parse_node(reader, part.data, parts)
+            case 2:
+                part.text()
             case 5:
                 tensor = _parse_tensor(reader, part.data)
                 stored_names.add(tensor.name)
@@ -180,6 +182,8 @@ def _parse_node(reader: WireReader, message: memoryview, parts: _GraphParts) -> 
     op_type, domain = "", ""
     for part in reader.fields(message):
         match part.number:
+            case 1 | 2 | 3:
+                part.text()  # names of tensors and of the node; runtimes stumble over bad text
             case 4:
                 op_type = part.text()
             case 5:
@@ -192,6 +196,8 @@ def _parse_node(reader: WireReader, message: memoryview, parts: _GraphParts) -> 
 def _parse_attribute(reader: WireReader, message: memoryview, parts: _GraphParts) -> None:
     for part in reader.fields(message):
         match part.number:
+            case 1:
+                part.text()
             case 5 | 10:
                 parts.tensors.append(_parse_tensor(reader, part.data))
             case 6 | 11:
@@ -302,5 +308,7 @@ def _parse_tensor_type(
                 for size_part in reader.fields(dimension.data):
                     if size_part.number == 1:
                         size = as_signed(size_part.value)
+                    elif size_part.number == 2:
+                        size_part.text()
                 shape.append(size)
     return element_type, tuple(shape)

@@ -193,10 +193,15 @@ def _open_session(
             "session.model_external_initializers_file_folder_path", folder
         )
     try:
-        session = onnxruntime.InferenceSession(source, settings, providers=[_PROVIDERS[device]])
+        session = onnxruntime.InferenceSession(
+            source,
+            settings,
+            providers=[_PROVIDERS[device]],
+            enable_fallback=0,  # it would go on with other providers than the one asked for
+        )
     except _ERRORS as error:
         raise ModelFileError(f"ONNX Runtime cannot read the model {model.path}: {error}") from error
-    # ONNX Runtime falls back to the CPU when a provider fails to load; that is refused here.
+    # A provider that is built in but does not load is left out with a mere log line.
     if session.get_providers()[0] != _PROVIDERS[device]:
         raise BackendUnavailable(
             f"ONNX Runtime could not start on {device}; see its message above, or use the CPU."

@@ -206,7 +206,7 @@ def read_network(core: ov.Core, model: ModelFile) -> ov.Model:
         if model.external_files:
             return core.read_model(model.path)
         return core.read_model(model.content, b"")
-    except RuntimeError as error:
+    except (RuntimeError, ValueError) as error:
         raise ModelFileError(
             f"OpenVINO cannot read the model {model.path}: {_first_line(error)}"
         ) from error

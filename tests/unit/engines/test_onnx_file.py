@@ -226,6 +226,12 @@ def test_graph_that_contradicts_the_description_is_refused(write: Any) -> None:
         read_model_file(write(tiny_model_bytes(inputs=fixed_batch)))
 
 
+def test_names_that_are_not_text_are_refused(write: Any) -> None:
+    nodes = [write_node("Identity", ["crops"], "logits") + write_field(2, b"\xd0\xff")]
+    with pytest.raises(ModelFileError, match="not valid text"):
+        read_model_file(write(tiny_model_bytes(nodes=nodes)))
+
+
 def test_old_operator_set_is_refused(write: Any) -> None:
     with pytest.raises(ModelFileError, match="operator set 9"):
         read_model_file(write(tiny_model_bytes(opset=9)))
