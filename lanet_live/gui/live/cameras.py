@@ -7,6 +7,7 @@ AVFoundation and DirectShow list cameras in the same order as a rule, but where 
 places the picture shows it at once and the other entry is the one wanted.
 """
 
+import logging
 import re
 import sys
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from lanet_live.capture.camera_list import CameraInfo, list_cameras
 
 if TYPE_CHECKING:
     from PySide6.QtMultimedia import QCameraDevice, QMediaDevices
+
+logger = logging.getLogger(__name__)
 
 # Offered where a camera does not tell its sizes.
 _COMMON_SIZES: Final = ((640, 480), (1280, 720), (1920, 1080))
@@ -45,24 +48,34 @@ class CameraList(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._devices: QMediaDevices | None = None
+        self._is_watch_tried = False
 
     def choices(self) -> tuple[CameraChoice, ...]:
         """Return the cameras of this moment."""
-        if self._devices is None:
-            # Imported here: QtMultimedia loads its plugins, which a start need not wait for.
-            from PySide6.QtMultimedia import QMediaDevices
-
-            self._devices = QMediaDevices(self)
-            self._devices.videoInputsChanged.connect(self.changed)
-        inputs = self._devices.videoInputs()
+        devices = self._watch()
+        inputs = devices.videoInputs() if devices is not None else []
         by_index = {_index_of(device, place): device for place, device in enumerate(inputs)}
-        if sys.platform.startswith("linux"):
+        if devices is None or sys.platform.startswith("linux"):
             infos = list_cameras()
         else:
             infos = list_cameras(
                 probe=lambda: [CameraInfo(i, d.description()) for i, d in by_index.items()]
             )
         return tuple(CameraChoice(info, _sizes(by_index.get(info.index))) for info in infos)
+
+    def _watch(self) -> "QMediaDevices | None":
+        """Return what knows names and tells of changes; None where Qt's multimedia is missing."""
+        if self._devices is None and not self._is_watch_tried:
+            self._is_watch_tried = True
+            try:
+                # Imported here: it loads plugins, which a start need not wait for.
+                from PySide6.QtMultimedia import QMediaDevices
+            except ImportError as error:
+                logger.warning("cameras that come or go are not noticed: %s", error)
+                return None
+            self._devices = QMediaDevices(self)
+            self._devices.videoInputsChanged.connect(self.changed)
+        return self._devices
 
 
 def _index_of(device: "QCameraDevice", place: int) -> int:
