@@ -27,10 +27,15 @@ def build_optimizer(method: Method, config: FitConfig) -> torch.optim.Optimizer:
         group["peak_lr"] = group["lr"]
     if config.optimizer == "sgd":
         return torch.optim.SGD(
-            groups, lr=config.learning_rate, momentum=0.9, weight_decay=config.weight_decay
+            groups,
+            lr=config.learning_rate,
+            momentum=0.9,
+            weight_decay=config.weight_decay,
+            fused=True,
         )
     kind = torch.optim.AdamW if config.optimizer == "adamw" else torch.optim.Adam
-    return kind(groups, lr=config.learning_rate, weight_decay=config.weight_decay)
+    # Fused: one pass over the memory a step instead of ten.
+    return kind(groups, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True)
 
 
 def _split_by_decay(group: dict[str, Any], weight_decay: float) -> list[dict[str, Any]]:
