@@ -27,10 +27,17 @@ _LONG_GAP_S: Final = 2.0
 _CONTINUOUS_SIMILARITY: Final = 0.4
 _FAIR_SIMILARITY: Final = 0.6
 _STRONG_SIMILARITY: Final = 0.75
+# Below this something happens to a face: it turns quickly, a hand comes up, it is another one.
+_STEADY_SIMILARITY: Final = 0.8
 # Where somebody has just been, only a face as clear as this is taken for somebody new: half a face
 # beside a hand looks like nobody known.
 _CLEAR_CONFIDENCE: Final = 0.8
-_BEST_VIEW_SLACK: Final = 0.03
+# And even a clear face must have been there this long: half a face coming out from behind something
+# can be clear.
+_PROBATION_S: Final = 0.2
+# Earlier looks kept of a person, so that the last one before an occlusion is not the only one.
+_GALLERY_SIZE: Final = 3
+_GALLERY_INTERVAL_S: Final = 1.0
 # How far a face may have gone, in face widths: at once (a shaken camera) and per second of absence.
 _JUMP_WIDTHS: Final = 0.75
 _SPEED_WIDTHS_PER_S: Final = 3.0
@@ -45,7 +52,7 @@ class Sighting:
 
     Attributes:
         box_xyxy_px: Bounding box of the landmarks, (4,) float32.
-        chip: `lanet_live.face.appearance.face_chip`; None when it shows nothing or was not taken.
+        chip: `lanet_live.face.appearance.face_chip`; None when it shows nothing.
         followed_id: The number of the face that was followed to here; None for a newcomer.
         confidence: Of the landmarks in this very frame, 0 to 1; None when it was not looked at.
     """
@@ -60,9 +67,8 @@ class Sighting:
 class _Person:
     box_xyxy_px: F32Array
     chip: F32Array | None
-    best_chip: F32Array | None
-    best_confidence: float
     last_seen_s: float
+    gallery: tuple[tuple[float, F32Array], ...] = ()  # (time, chip), oldest first
     has_cut_since: bool = False
 
 
@@ -73,14 +79,16 @@ class IdentityBook:
         self._people: dict[int, _Person] = {}
         self._next_id = 0
         self._last_frame_s = float("-inf")
+        # Where a face waits for a number, and since when.
+        self._waiting: list[tuple[F32Array, float]] = []
 
     def identify(
         self, sightings: Sequence[Sighting], now_s: float, *, is_cut: bool
     ) -> list[int | None]:
         """Return the face number of each sighting of one frame, all different.
 
-        None stands for an unclear face where somebody has just vanished: likely what is left of
-        them.
+        None stands for a face where somebody has just vanished, who it may yet prove to be; it is
+        decided within a fraction of a second.
 
         Args:
             sightings: The faces of this frame, no face twice.
@@ -96,22 +104,20 @@ class IdentityBook:
         missing = [face_id for face_id in self._people if face_id not in ids]
         for place, missed_id in self._assigned(sightings, open_places, missing, now_s).items():
             ids[place] = missed_id
-        taken = set(ids)
-        for place, sighting in enumerate(sightings):
-            if ids[place] is None and not self._is_remnant(sighting, now_s, taken):
-                ids[place] = self._new_id()
+        self._number_newcomers(sightings, ids, now_s)
         for face_id, sighting in zip(ids, sightings, strict=True):
             if face_id is not None:
                 self._remember(face_id, sighting, now_s)
         self._last_frame_s = now_s
         return ids
 
-    def is_continued(self, sighting: Sighting, now_s: float, *, is_cut: bool) -> bool:
-        """Tell whether a face that was followed is where it was and still looks the same."""
+    def is_steady(self, sighting: Sighting, now_s: float, *, is_cut: bool) -> bool:
+        """Tell whether a face that was followed looks as it did; if not, a closer look pays."""
         person = self._followed_person(sighting, now_s)
-        return person is not None and _looks_alike(
-            person, sighting, has_cut=is_cut or person.has_cut_since
-        )
+        if person is None:
+            return False
+        similarity = _similarity(person, sighting)
+        return not is_cut if similarity is None else similarity >= _STEADY_SIMILARITY
 
     def _continued(self, sightings: list[Sighting], now_s: float) -> list[int | None]:
         """Return the number of each face that was followed and is the same still, else None."""
@@ -157,36 +163,50 @@ class IdentityBook:
             if cost[row, column] < _FORBIDDEN_COST
         }
 
-    def _is_remnant(self, sighting: Sighting, now_s: float, taken: set[int | None]) -> bool:
-        """Tell whether an unclear face is where somebody was a moment ago, in the same shot."""
-        if _is_clear(sighting):
+    def _number_newcomers(
+        self, sightings: list[Sighting], ids: list[int | None], now_s: float
+    ) -> None:
+        """Number those without a number, unless they may yet prove to be somebody missed."""
+        taken = set(ids)
+        waiting = []
+        for place, sighting in enumerate(sightings):
+            if ids[place] is not None:
+                continue
+            since_s = min(
+                (since for box, since in self._waiting if is_same_face(box, sighting.box_xyxy_px)),
+                default=now_s,
+            )
+            if self._may_be_missed_person(sighting, now_s, since_s, taken):
+                waiting.append((sighting.box_xyxy_px, since_s))
+            else:
+                ids[place] = self._new_id()
+        self._waiting = waiting
+
+    def _may_be_missed_person(
+        self, sighting: Sighting, now_s: float, since_s: float, taken: set[int | None]
+    ) -> bool:
+        """Tell whether somebody was here a moment ago, in this shot, and this may be them."""
+        if _is_clear(sighting) and now_s - since_s >= _PROBATION_S:
             return False
+        limit_s = _LONG_GAP_S if _is_clear(sighting) else SHORT_GAP_S
         return any(
             face_id not in taken
             and not person.has_cut_since
-            and now_s - person.last_seen_s <= SHORT_GAP_S
+            and now_s - person.last_seen_s <= limit_s
             and is_same_face(person.box_xyxy_px, sighting.box_xyxy_px)
             for face_id, person in self._people.items()
         )
 
     def _remember(self, face_id: int, sighting: Sighting, now_s: float) -> None:
         known = self._people.get(face_id)
-        person = _Person(
-            box_xyxy_px=sighting.box_xyxy_px,
-            chip=sighting.chip,
-            best_chip=sighting.chip,
-            best_confidence=sighting.confidence or 0.0,
-            last_seen_s=now_s,
-        )
-        if known is not None:
-            if person.chip is None:
-                person.chip = known.chip
-            # The best view so far stays until one comes that is nearly as good.
-            is_as_good = person.best_confidence >= known.best_confidence - _BEST_VIEW_SLACK
-            if sighting.chip is None or sighting.confidence is None or not is_as_good:
-                person.best_chip = known.best_chip
-                person.best_confidence = known.best_confidence
-        self._people[face_id] = person
+        gallery = known.gallery if known is not None else ()
+        is_due = not gallery or now_s - gallery[-1][0] >= _GALLERY_INTERVAL_S
+        if sighting.chip is not None and is_due and _is_clear(sighting):
+            gallery = (*gallery, (now_s, sighting.chip))[-_GALLERY_SIZE:]
+        chip = sighting.chip
+        if chip is None and known is not None:
+            chip = known.chip
+        self._people[face_id] = _Person(sighting.box_xyxy_px, chip, now_s, gallery)
 
     def _forget(self, now_s: float) -> None:
         self._people = {
@@ -206,10 +226,10 @@ def _is_clear(sighting: Sighting) -> bool:
 
 
 def _similarity(person: _Person, sighting: Sighting) -> float | None:
-    """Return the likeness to the person as last seen or as best seen; None if it cannot be told."""
+    """Return the likeness to the person's last or earlier looks; None if it cannot be told."""
     known = [
         similarity
-        for chip in (person.chip, person.best_chip)
+        for chip in (person.chip, *(chip for _, chip in person.gallery))
         if (similarity := chip_similarity(chip, sighting.chip)) is not None
     ]
     return max(known, default=None)

@@ -35,15 +35,13 @@ F32Array = NDArray[np.float32]
 _MOVE_INTERVAL_S: Final = 0.1
 # A view that overlaps the present one like this is not worth a move.
 _SAME_VIEW_IOU: Final = 0.75
-# Pause between closer looks at a face that is being followed: they renew its confidence.
-_LOOK_INTERVAL_S: Final = 0.25
-# Pause between looks at who it is, while nothing happens: a tenth of a second at most passes before
-# somebody put in a face's place, without a cut of the whole picture, is noticed.
-_CHIP_INTERVAL_S: Final = 0.1
+# Pause between closer looks at a face that is being followed: they renew its confidence. One that
+# changes is looked at without waiting.
+_LOOK_INTERVAL_S: Final = 0.5
 # A face the detector has not confirmed for this long is given up: the mesh has drifted off.
 _UNCONFIRMED_LIMIT_S: Final = 1.0
 # The detector took it for a face and the landmarker did not: leave that place alone for a while.
-_REJECTION_S: Final = 0.25
+_REJECTION_S: Final = 0.1
 # A face that has left the frame by more than this is gone: MediaPipe imagines the rest.
 _LEAST_VISIBLE_SHARE: Final = 0.5
 # Least score of the detector for a newcomer, and for a closer look at a face already known.
@@ -63,7 +61,6 @@ class _Followed:
     last_seen_s: float
     last_confirmed_s: float
     looked_at_s: float
-    chip_taken_s: float = 0.0
     next_move_s: float = 0.0
     face_id: int | None = None
 
@@ -263,14 +260,13 @@ class VideoTracker:
 
     def _sighting(self, face: _Followed, moment: _Moment) -> Sighting:
         assert face.mesh is not None
-        is_chip_due = moment.now_s >= face.chip_taken_s + _CHIP_INTERVAL_S
-        chip = None
-        if is_chip_due or moment.is_cut or face.face_id is None:
-            chip = face_chip(moment.image_bgr, face.mesh.landmarks_px)
-            face.chip_taken_s = moment.now_s
-        sighting = Sighting(box_xyxy_px=face.box_xyxy_px, chip=chip, followed_id=face.face_id)
-        is_continued = self._book.is_continued(sighting, moment.now_s, is_cut=moment.is_cut)
-        if not is_continued and face.looked_at_s < moment.now_s:
+        sighting = Sighting(
+            box_xyxy_px=face.box_xyxy_px,
+            chip=face_chip(moment.image_bgr, face.mesh.landmarks_px),
+            followed_id=face.face_id,
+        )
+        is_steady = self._book.is_steady(sighting, moment.now_s, is_cut=moment.is_cut)
+        if not is_steady and face.looked_at_s < moment.now_s:
             self._look(face, moment)
         is_fresh = face.looked_at_s == moment.now_s
         return replace(sighting, confidence=face.score) if is_fresh else sighting

@@ -150,10 +150,12 @@ def test_a_cut_between_two_people_at_one_place_gives_two_numbers(
             wall[100:300, 220:420] = shot
             shot = wall
         shots.append(cv2.resize(shot, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC))
-    rows = numbers(track_all(as_video([shots[0]] * 12 + [shots[1]] * 12)))
+    rows = numbers(track_all(as_video([shots[0]] * 12 + [shots[1]] * 15)))
     assert rows[:12] == [{0}] * 12
-    assert rows[-8:] == [{1}] * 8
-    assert {0} not in rows[16:]
+    assert {0} not in rows[12:]
+    # Without a cut of the whole picture it might be a hand for the first quarter of a second.
+    late = 0 if is_whole_picture else 10
+    assert rows[12 + late :] == [{1}] * (15 - late)
 
 
 def test_pose_has_openface_signs_on_a_real_face() -> None:

@@ -120,7 +120,7 @@ def test_after_a_long_absence_a_face_is_somebody_new(stage: Stage) -> None:
 def test_somebody_else_at_the_same_place_after_a_gap_is_somebody_new(stage: Stage) -> None:
     stage.show(Person(0, 300, 180), n_frames=10)
     stage.show(n_frames=5)
-    assert set(stage.show(Person(1, 300, 180), n_frames=4)) == {1}
+    assert set(stage.show(Person(1, 300, 180), n_frames=12)) == {1}
 
 
 def test_a_cut_to_somebody_else_at_the_same_place_gives_a_new_number(stage: Stage) -> None:
@@ -131,7 +131,8 @@ def test_a_cut_to_somebody_else_at_the_same_place_gives_a_new_number(stage: Stag
 def test_somebody_swapped_in_without_a_cut_of_the_picture_is_noticed(stage: Stage) -> None:
     """As in a video call: one tile changes, the rest of the picture does not."""
     stage.show(Person(0, 300, 180), n_frames=20)
-    assert set(stage.show(Person(1, 300, 180), n_frames=4)) == {1}
+    assert stage.show(Person(1, 300, 180)) == {}  # a hand, or somebody else?
+    assert set(stage.show(Person(1, 300, 180), n_frames=8)) == {1}
 
 
 def test_a_cut_and_back_does_not_mix_up_two_people(stage: Stage) -> None:
@@ -148,6 +149,15 @@ def test_a_half_hidden_face_does_not_become_somebody_new(stage: Stage) -> None:
     for _ in range(10):
         assert set(stage.show(Person(0, 300, 180, is_half_hidden=True))) <= {0}
     assert set(stage.show(Person(0, 300, 180), n_frames=3)) == {0}
+
+
+def test_confidence_falls_soon_after_a_face_is_covered(stage: Stage) -> None:
+    stage.show(Person(0, 300, 180), n_frames=16)
+    for _ in range(4):  # a tenth of a second and one frame
+        frame = frame_of([Person(0, 300, 180, is_half_hidden=True)], stage.index)
+        tracks = stage.tracker.update(frame)
+        stage.index += 1
+    assert all(track.score < 0.7 for track in tracks)
 
 
 def test_crossing_people_keep_their_numbers(stage: Stage) -> None:
@@ -191,10 +201,10 @@ def test_a_mesh_where_the_detector_sees_another_shape_is_no_face(stage: Stage, m
 
     monkeypatch.setattr(stage.detector, "detect", detect_askew)
     assert stage.show(Person(0, 300, 180), n_frames=5) == {}
-    # The place is left alone for a while: the landmarker runs at most every quarter of a second.
+    # The place is left alone for a while: the landmarker runs at most ten times a second.
     n_tries = sum(follower.n_starts for follower in stage.followers)
     stage.show(Person(0, 300, 180), n_frames=30)
-    assert sum(follower.n_starts for follower in stage.followers) - n_tries <= 5
+    assert sum(follower.n_starts for follower in stage.followers) - n_tries <= 10
 
 
 def test_a_face_the_detector_no_longer_confirms_is_given_up(stage: Stage, monkeypatch) -> None:
