@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from timm.layers import convert_sync_batchnorm
 from torch import nn
 
 from lanet_live.expression.uncertainty import softmax
@@ -18,6 +19,7 @@ from trainer.datasets.prepared import PreparedDataset, PreparedSplit
 from trainer.errors import CheckpointError, ConfigError
 from trainer.loader import EvalLoader, LoaderConfig, TrainLoader
 from trainer.loop import Job, TrainingLoop, Validate, Watcher
+from trainer.methods.base import Method
 from trainer.metrics import Judged, metrics_for
 from trainer.progress import TensorBoardWatcher
 from trainer.run_folder import (
@@ -101,6 +103,8 @@ def fit(
     seed_torch(config.seed, "weights")
     labels, targets = torch.from_numpy(data.labels), torch.from_numpy(data.targets)
     method = build_method(config, labels=labels, targets=targets).to(device)
+    if device.type == "cuda" and distributed.world_size() > 1:
+        method = share_batch_statistics(method)
     facts = _facts(config, dataset, data, method.inference_network())
     batches = _training_batches(config, facts, data, second_view=method.second_view)
     validate = None if data.valid is None else _validation(config, facts, data.valid)
@@ -111,6 +115,12 @@ def fit(
     _begin(loop, job, facts, can_resume=can_resume)
     loop.run()
     return _finish(loop, job, data, was_stopped=watcher.wants_stop)
+
+
+def share_batch_statistics(method: Method) -> Method:
+    """Let batch norm use the statistics of the global batch; torch can do so on GPUs only."""
+    shared: Method = convert_sync_batchnorm(method)
+    return shared
 
 
 def _begin(loop: TrainingLoop, job: Job, facts: RunFacts, *, can_resume: bool) -> None:

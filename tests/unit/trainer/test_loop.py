@@ -13,8 +13,10 @@ from tests.training_fakes import (
     tiny_backbone,
     tiny_config,
 )
+from trainer.backbones import build_backbone
 from trainer.checkpoint import CHECKPOINT_FILE
 from trainer.errors import CheckpointError, ConfigError, TrainerError
+from trainer.fit import share_batch_statistics
 from trainer.loop import BEST_FILE, LAST_FILE, Job, TrainingLoop
 from trainer.methods.base import Method
 from trainer.methods.registry import method_class
@@ -119,3 +121,23 @@ def test_bfloat16_run_learns(tmp_path: Path) -> None:
     loop = _loop(tmp_path, QuietWatcher(), precision="bf16", epochs=4)
     loop.run()
     assert loop.history.last["train_accuracy"] > 0.6
+
+
+def test_shared_statistics_change_no_name_and_no_weight() -> None:
+    settings = method_class("baseline").Settings()
+    method = method_class("baseline")(
+        build_backbone("test_efficientnet"),
+        labels=torch.zeros(4, dtype=torch.int64),
+        targets=torch.eye(4),
+        size_px=32,
+        settings=settings,
+    )
+    before = {name: value.clone() for name, value in method.state_dict().items()}
+    shared = share_batch_statistics(method)
+    kinds = {type(module).__name__ for module in shared.modules()}
+    assert any(kind.startswith("SyncBatchNorm") for kind in kinds)
+    assert not any(kind.startswith("BatchNorm") for kind in kinds)
+    assert before.keys() == shared.state_dict().keys()
+    for name, value in shared.state_dict().items():
+        assert torch.equal(value, before[name])
+    assert shared.inference_network() is shared.network
