@@ -89,7 +89,8 @@ def memory_rows(values: F64Array) -> float:
     """
     n = len(values)
     centred = values - values.mean(axis=0)
-    spectrum = np.fft.rfft(centred, n=2 * n, axis=0)
+    n_padded = 1 << (2 * n - 1).bit_length()  # a power of two: any other length may be slow
+    spectrum = np.fft.rfft(centred, n=n_padded, axis=0)
     covariance = np.fft.irfft(spectrum * spectrum.conj(), axis=0)[:n]  # (N, C)
     varies = covariance[0] > 1e-12 * n
     if not varies.any():

@@ -1,0 +1,430 @@
+"""The Review workspace: a recording with picture, plot, edits, summary and exports."""
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtWidgets import QFileDialog, QSplitter, QTabWidget, QVBoxLayout, QWidget
+
+from lanet_live.errors import LanetLiveError
+from lanet_live.gui.messages import Message, describe_error
+from lanet_live.gui.review.actions import REVIEW_ACTIONS
+from lanet_live.gui.review.dialogs import EventDialog, MergeDialog
+from lanet_live.gui.review.document import Loaded, ReviewDocument, load
+from lanet_live.gui.review.events_panel import EventsPanel
+from lanet_live.gui.review.exports import ExportControl
+from lanet_live.gui.review.faces_panel import ReviewFaces
+from lanet_live.gui.review.jobs import BackgroundJobs, Job
+from lanet_live.gui.review.limits_panel import LimitsPanel
+from lanet_live.gui.review.picture_panel import ReviewPicture
+from lanet_live.gui.review.pictures import Picture, PictureLoader
+from lanet_live.gui.review.player import Player
+from lanet_live.gui.review.summary_panel import SummaryPanel
+from lanet_live.gui.review.timeline_panel import ReviewTimelinePanel
+from lanet_live.gui.review.tool_bar import ReviewToolBar
+from lanet_live.gui.settings import Settings
+from lanet_live.gui.widgets.overlay import Overlays
+from lanet_live.gui.workspace import StatusFacts, Workspace
+from lanet_live.review.edits import Edits, Limits
+from lanet_live.review.edits_file import write_edits
+from lanet_live.review.recording import can_open
+from lanet_live.review.reviewed import check_can_merge
+from lanet_live.review.summary import Summary, summarise, windows_of
+
+_SUMMARY_DELAY_MS: Final = 200
+_TABLE_FILTER: Final = "Tables (*.csv *.parquet);;All files (*)"
+_VIDEO_FILTER: Final = (
+    "Videos (*.mp4 *.mov *.mkv *.avi *.webm *.m4v *.mpg *.mpeg *.wmv);;All files (*)"
+)
+_NEEDS_RECORDING: Final = (
+    *("play", "frame_back", "frame_ahead", "second_back", "second_ahead", "to_begin", "to_end"),
+    *("mark_in", "mark_out", "select_none", "exclude", "add_event", "merge", "review_video"),
+    *("export_table", "export_selection", "export_plot", "export_report"),
+)
+_REMEMBERED: Final = ("review_lines", "review_box", "review_label")
+
+
+class ReviewWorkspace(Workspace):
+    """A recorded session, or an exported table with its video."""
+
+    key = "review"
+    title = "Review"
+    icon_name = "review"
+    tooltip = "Look through a recording, edit it, sum it up and export it"
+    action_infos = REVIEW_ACTIONS
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.jobs = BackgroundJobs(self)
+        self.pictures = PictureLoader(self)
+        self.document = ReviewDocument(self)
+        self.player = Player(self.document, self.pictures, self)
+        self.picture = ReviewPicture(self.actions_by_key)
+        self.faces = ReviewFaces(self.document)
+        self.events = EventsPanel(self.document)
+        self.summary = SummaryPanel()
+        self.limits = LimitsPanel(self.document)
+        self.timeline_panel = ReviewTimelinePanel(self.document, self.actions_by_key)
+        self.timeline = self.timeline_panel.timeline
+        self.exports = ExportControl(self.document, self.jobs, self, self._selection)
+        self.tool_bar = ReviewToolBar(self.actions_by_key, self.player)
+        self._only_reliable = False
+        self._event_dialog: EventDialog | None = None
+        self._merge_dialog: MergeDialog | None = None
+        self._summary_timer = QTimer(self)
+        self._summary_timer.setSingleShot(True)
+        self._summary_timer.setInterval(_SUMMARY_DELAY_MS)
+        self._summary_timer.timeout.connect(self._sum_up)
+        self._lay_out()
+        self.connect_actions()
+        self._connect()
+        self._show_state()
+
+    # The workspace's side of the shell --------------------------------------------------------
+
+    def activate(self) -> None:
+        """Tell what is open."""
+        self._show_status()
+
+    def deactivate(self) -> None:
+        """Hold while another workspace is in front."""
+        self.player.hold()
+
+    def accepts(self, path: Path) -> bool:
+        """Sessions and tables."""
+        return can_open(path)
+
+    def open_path(self, path: Path) -> None:
+        """Open a session or a table in the background."""
+        self.player.hold()
+        if self.document.recording is None:
+            self.picture.wait("Opening …")
+        self.jobs.submit(Job("open", partial(load, path), self._on_loaded, self._on_open_failed))
+
+    def restore(self, settings: Settings) -> None:
+        """Take up what was remembered."""
+        for key in _REMEMBERED:
+            is_on = settings.flag(f"review.{key}", default=key != "review_lines")
+            self.actions_by_key[key].setChecked(is_on)
+        self.update_overlays()
+
+    def remember(self, settings: Settings) -> None:
+        """Put into the settings what the next run should know."""
+        for key in _REMEMBERED:
+            settings.set(f"review.{key}", self.actions_by_key[key].isChecked())
+
+    def shut_down(self) -> None:
+        """Stop all work; edits that wait are written."""
+        self.player.hold()
+        self._summary_timer.stop()
+        self.pictures.close()
+        self.jobs.close()
+
+    # Actions, named in review.actions ---------------------------------------------------------
+
+    def choose_session(self) -> None:
+        """Ask for a session folder."""
+        if path := QFileDialog.getExistingDirectory(self, "Open a session"):
+            self.open_path(Path(path))
+
+    def choose_table(self) -> None:
+        """Ask for a table."""
+        path, _ = QFileDialog.getOpenFileName(self, "Open a table", "", _TABLE_FILTER)
+        if path:
+            self.open_path(Path(path))
+
+    def choose_video(self) -> None:
+        """Ask for the video of the recording."""
+        path, _ = QFileDialog.getOpenFileName(self, "Choose its video", "", _VIDEO_FILTER)
+        if path:
+            self.use_video(Path(path), shift_s=0.0)
+
+    def use_video(self, path: Path, *, shift_s: float) -> None:
+        """Show the pictures of a video."""
+        self.pictures.open(path, shift_s=shift_s)
+        self.pictures.ask(self.player.time_s)
+
+    def step_back(self) -> None:
+        """Go one frame back."""
+        self.player.step(-1)
+
+    def step_ahead(self) -> None:
+        """Go one frame ahead."""
+        self.player.step(1)
+
+    def second_back(self) -> None:
+        """Go a second back."""
+        self.player.seek(self.player.time_s - 1)
+
+    def second_ahead(self) -> None:
+        """Go a second ahead."""
+        self.player.seek(self.player.time_s + 1)
+
+    def to_begin(self) -> None:
+        """Go to the first frame."""
+        self.player.seek(self.document.span_s[0])
+
+    def to_end(self) -> None:
+        """Go to the last frame."""
+        self.player.seek(self.document.span_s[1])
+
+    def exclude_selection(self) -> None:
+        """Leave the selected range out."""
+        selected_s = self._selection()
+        if selected_s is None:
+            self._hint("Select a range first: I at its beginning, O at its end.")
+            return
+        self.document.change("exclude a range", lambda edits: edits.with_excluded(*selected_s))
+        self.timeline.select_none()
+
+    def add_event(self) -> None:
+        """Name the selection, or the moment of the playhead."""
+        begin_s, end_s = self._selection() or (self.player.time_s, None)
+        self._event_dialog = EventDialog(begin_s, end_s, self)
+        self._event_dialog.accepted.connect(self._on_event_named)
+        self._event_dialog.open()
+
+    def merge_faces(self) -> None:
+        """Ask which face is really which."""
+        names = {i: self.document.edits.name_of(i) for i in self.document.faces_by_length}
+        if len(names) < 2:
+            self._hint("There is only one face in this recording.")
+            return
+        self._merge_dialog = MergeDialog(names, self)
+        self._merge_dialog.accepted.connect(self._on_merge_chosen)
+        self._merge_dialog.open()
+
+    def merge(self, face_id: int, into: int) -> None:
+        """Say that a face is really another one; refused if both are seen together."""
+        recording = self.document.recording
+        if recording is None or face_id == into:
+            return
+        try:
+            check_can_merge(recording.table, self.document.edits, face_id, into)
+        except LanetLiveError as error:
+            self.message_raised.emit(Message("warning", str(error)))
+            return
+        self.document.change("merge faces", lambda e: e.with_faces_merged(face_id, into))
+
+    def rename(self, face_id: int, name: str) -> None:
+        """Name a face."""
+        if name != self.document.edits.name_of(face_id):
+            name = "" if name == f"Face {face_id}" else name
+            self.document.change("rename a face", lambda edits: edits.with_name(face_id, name))
+
+    def set_limits(self, limits: Limits) -> None:
+        """Rely on other estimates."""
+        self.document.change("move a limit", lambda e: e.with_limits(limits), joins_last=True)
+
+    def set_only_reliable(self, is_on: bool) -> None:
+        """Leave out what is not reliable, in plot and summary."""
+        self._only_reliable = is_on
+        self.timeline.set_hiding(is_on)
+        self._ask_for_summary()
+
+    def update_overlays(self, _is_on: bool = False) -> None:
+        """Draw what is switched on."""
+        self.picture.view.set_overlays(
+            Overlays(
+                has_box=self.actions_by_key["review_box"].isChecked(),
+                has_landmarks=False,
+                has_label=self.actions_by_key["review_label"].isChecked(),
+            )
+        )
+
+    # What arrives -----------------------------------------------------------------------------
+
+    def _on_loaded(self, loaded: Loaded) -> None:
+        self.faces.forget()
+        self.pictures.close()
+        self.summary.show_summaries((), ())
+        self.document.show(loaded)
+        recording = loaded.recording
+        if recording.notice:
+            self.message_raised.emit(Message("warning", recording.notice))
+        if recording.video_path is None:
+            why = "No video is stored with this recording, or it is not where it was."
+            self.picture.miss(why)
+        else:
+            self.use_video(recording.video_path, shift_s=recording.video_shift_s)
+
+    def _on_open_failed(self, error: BaseException) -> None:
+        if self.document.recording is None:
+            self.picture.invite()
+        self.message_raised.emit(Message("error", describe_error(error)))
+
+    def _on_opened(self) -> None:
+        self.timeline_panel.show_recording()
+        self.player.seek(self.document.span_s[0])
+        self._show_state()
+        self._on_moved(self.player.time_s)
+
+    def _on_edited(self) -> None:
+        self._show_state()
+        self._on_moved(self.player.time_s)
+        recording, edits = self.document.recording, self.document.edits
+        if recording is not None:
+            save = partial(write_edits, recording.edits_path, edits)
+            self.jobs.submit(Job(f"save {recording.edits_path}", save, _ignore, self._on_failed))
+
+    def _on_moved(self, time_s: float) -> None:
+        readings = self.document.readings_at(time_s)
+        self.timeline_panel.show_moment(time_s, readings, self.faces.chosen)
+        self.faces.show_readings(readings)
+        self.tool_bar.show_moment(time_s, self.document.span_s[1])
+        self.pictures.ask(time_s)
+
+    def _on_picture(self, picture: Picture) -> None:
+        recording = self.document.recording
+        if recording is None:
+            return
+        if picture.frame is None:
+            self.picture.miss(picture.error or "The video has no picture here.")
+            return
+        readings = self.document.readings_at(picture.asked_s)
+        self.picture.show_frame(picture.frame, recording.table, readings)
+        if self.picture.view.result is not None:
+            self.faces.show_thumbnails(self.picture.view.result)
+
+    def _on_event_named(self) -> None:
+        if self._event_dialog is not None:
+            event = self._event_dialog.new_event
+            self.document.change("add an event", lambda edits: edits.with_event(event))
+
+    def _on_merge_chosen(self) -> None:
+        if self._merge_dialog is not None:
+            self.merge(*self._merge_dialog.chosen)
+
+    def _on_summed_up(self, outcome: tuple[Edits, tuple[Summary, ...]]) -> None:
+        edits, summaries = outcome
+        if edits == self.document.edits:
+            self.summary.show_summaries(summaries, self.document.labels)
+
+    def _on_failed(self, error: BaseException) -> None:
+        self.message_raised.emit(Message("error", describe_error(error)))
+
+    # Showing ----------------------------------------------------------------------------------
+
+    def _show_state(self) -> None:
+        """Bring everything that depends on the edits up to date."""
+        document, history = self.document, self.document.history
+        for key in _NEEDS_RECORDING:
+            self.actions_by_key[key].setEnabled(document.recording is not None)
+        for key, caption in (("undo", history.undo_caption), ("redo", history.redo_caption)):
+            self.actions_by_key[key].setEnabled(bool(caption))
+            self.actions_by_key[key].setText(f"{key.capitalize()} {caption}".strip())
+        if document.recording is not None:
+            self.faces.rebuild()
+        self.events.rebuild()
+        self.limits.show_limits()
+        self._show_lanes()
+        self._ask_for_summary()
+        self._show_status()
+
+    def _show_lanes(self) -> None:
+        self.timeline_panel.show_edits(self.faces.chosen)
+
+    def _show_status(self) -> None:
+        recording = self.document.recording
+        if recording is None:
+            self.status_changed.emit(StatusFacts(state="Nothing open"))
+            return
+        engine = recording.document.get("engine") or {}
+        names = [str(engine[key]) for key in ("backend", "device") if key in engine]
+        self.status_changed.emit(
+            StatusFacts(
+                state="Reviewing",
+                source=recording.title,
+                engine="recorded with " + " on ".join(names) if names else "",
+                precision=str(engine.get("precision", "")),
+            )
+        )
+
+    def _ask_for_summary(self) -> None:
+        if self.document.recording is not None:
+            self.exports.options = replace(
+                self.exports.options,
+                only_reliable=self._only_reliable,
+                after_marker_s=self.summary.after.value(),
+            )
+            self.summary.wait()
+            self._summary_timer.start()
+
+    def _sum_up(self) -> None:
+        recording, reviewed = self.document.recording, self.document.reviewed
+        if recording is None or reviewed is None:
+            return
+        table, edits, only_reliable = recording.table, self.document.edits, self._only_reliable
+        windows = windows_of(table, edits, after_marker_s=self.summary.after.value())
+
+        def work() -> tuple[Edits, tuple[Summary, ...]]:
+            return edits, summarise(table, reviewed, edits, windows, only_reliable=only_reliable)
+
+        self.jobs.submit(Job("summary", work, self._on_summed_up, self._on_failed))
+
+    def _hint(self, text: str) -> None:
+        self.message_raised.emit(Message("info", text, timeout_s=8))
+
+    def _selection(self) -> tuple[float, float] | None:
+        return self.timeline.selected_s
+
+    # Assembly ---------------------------------------------------------------------------------
+
+    def _lay_out(self) -> None:
+        tabs = QTabWidget()
+        tabs.setDocumentMode(True)
+        tabs.setAccessibleName("Faces, events and summary")
+        for widget, title in (
+            (self.faces, "Faces"),
+            (self.events, "Events"),
+            (self.summary, "Summary"),
+        ):
+            tabs.addTab(widget, title)
+        self.tabs = tabs
+        side = QWidget()
+        side_column = QVBoxLayout(side)
+        side_column.setContentsMargins(0, 0, 0, 0)
+        side_column.setSpacing(8)
+        side_column.addWidget(tabs, stretch=1)
+        side_column.addWidget(self.limits)
+        above = QSplitter(Qt.Orientation.Horizontal)
+        above.addWidget(self.picture)
+        above.addWidget(side)
+        above.setStretchFactor(0, 1)
+        above.setSizes([720, 430])
+        whole = QSplitter(Qt.Orientation.Vertical)
+        whole.addWidget(above)
+        whole.addWidget(self.timeline_panel)
+        whole.setStretchFactor(0, 3)
+        whole.setStretchFactor(1, 2)
+        whole.setSizes([400, 280])
+        for splitter in (above, whole):
+            splitter.setChildrenCollapsible(False)
+            splitter.setHandleWidth(8)
+        side.setMinimumWidth(40 * self.fontMetrics().averageCharWidth())
+        self.timeline_panel.setMinimumHeight(170)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(8)
+        column.addWidget(self.tool_bar)
+        column.addWidget(whole, stretch=1)
+
+    def _connect(self) -> None:
+        self.document.opened.connect(self._on_opened)
+        self.document.edited.connect(self._on_edited)
+        self.player.moved.connect(self._on_moved)
+        self.pictures.loaded.connect(self._on_picture)
+        self.timeline_panel.sought.connect(self.player.seek)
+        self.events.sought.connect(self.player.seek)
+        self.events.refused.connect(self._hint)
+        self.faces.renamed.connect(self.rename)
+        self.faces.lanes_chosen.connect(self._show_lanes)
+        self.limits.changed.connect(self.set_limits)
+        self.summary.asked.connect(self._ask_for_summary)
+        self.exports.message_raised.connect(self.message_raised)
+
+
+def _ignore(_outcome: object) -> None:
+    """Take an outcome that tells nothing."""
