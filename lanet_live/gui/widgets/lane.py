@@ -56,7 +56,7 @@ class Lane(pg.GraphicsLayout):
         self._bottom.setGrid(30)
         # The grid of the axis lies behind the lane.
         self._bottom.setZValue(-1)
-        self._has_room = True
+        self._has_ticks = True
         self._short_name = ""
         self.item = LaneItem()
         self.markers = MarkerItem(has_flags=has_flags)
@@ -67,12 +67,15 @@ class Lane(pg.GraphicsLayout):
         self.time_box.addItem(self.markers)
         self._show_ticks()
 
-    def fit_text(self, line_px: float) -> None:
-        """Write ticks and the name where there is room for both, or the name alone."""
-        has_room = self.time_box.height() >= _LINES_FOR_TICKS * line_px
-        if has_room is not self._has_room:
-            self._has_room = has_room
-            self.name.setVisible(has_room)
+    def has_room_for_ticks(self, line_px: float) -> bool:
+        """Whether ticks and name can be written without touching each other."""
+        return self.time_box.height() >= _LINES_FOR_TICKS * line_px
+
+    def set_has_ticks(self, has_ticks: bool) -> None:
+        """Write the ticks and the name in the lane, or the name in place of the ticks."""
+        if has_ticks is not self._has_ticks:
+            self._has_ticks = has_ticks
+            self.name.setVisible(has_ticks)
             self._show_ticks()
 
     def set_left_width(self, width_px: int) -> None:
@@ -97,7 +100,7 @@ class Lane(pg.GraphicsLayout):
         self._show_ticks()
 
     def _show_ticks(self) -> None:
-        self._left.setTicks([_LEFT_TICKS if self._has_room else [(0.5, self._short_name)]])
+        self._left.setTicks([_LEFT_TICKS if self._has_ticks else [(0.5, self._short_name)]])
 
     def take_palette(self, palette: QPalette) -> None:
         """Use the colours of the current look."""

@@ -152,10 +152,13 @@ def _draw_label(
 def _place_label(box: QRectF, size: QSizeF, view: QRectF, taken: list[QRectF]) -> QRectF:
     """Find a place above or below the box, inside the view, that covers no other label."""
     step = size.height() + 2
-    left = min(max(box.left(), 2.0), max(2.0, view.width() - size.width() - 2))
     above, below = box.top() - size.height() - 4, box.bottom() + 4
     tops = [above, below, *(above - n * step for n in (1, 2)), *(below + n * step for n in (1, 2))]
-    places = [QRectF(QPointF(left, top), size) for top in tops]
+    lefts = [
+        min(max(left, 2.0), max(2.0, view.width() - size.width() - 2))
+        for left in (box.left(), box.right() - size.width())
+    ]
+    places = [QRectF(QPointF(left, top), size) for left in lefts for top in tops]
     inside = [p for p in places if p.top() >= 2 and p.bottom() <= view.height() - 2]
     free = [p for p in inside if not any(p.intersects(other) for other in taken)]
     return (free or inside or places)[0]

@@ -186,8 +186,10 @@ class Timeline(QWidget):
         self._is_due = False
         low, high = self.visible_s
         style = self._style()
+        line_px = self.fontMetrics().height()
+        has_ticks = all(lane.has_room_for_ticks(line_px) for lane in self._lanes)
         for lane, fact in zip(self._lanes, self._facts, strict=True):
-            lane.fit_text(self.fontMetrics().height())
+            lane.set_has_ticks(has_ticks)
             lane.time_box.setXRange(low, high, padding=0)
             history = self._histories.get(fact.face_id)
             if history is not None and len(self._labels) > 0:
