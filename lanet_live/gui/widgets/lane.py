@@ -78,6 +78,10 @@ class Lane(pg.GraphicsLayout):
             self.name.setVisible(has_ticks)
             self._show_ticks()
 
+    def fit_text(self, line_px: float) -> None:
+        """Write ticks where this lane has room for them, whatever the others have."""
+        self.set_has_ticks(self.has_room_for_ticks(line_px))
+
     def set_left_width(self, width_px: int) -> None:
         """Give the axis of every lane the same width, so that the lanes stand in line."""
         self._left.setWidth(width_px)
