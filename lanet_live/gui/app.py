@@ -14,6 +14,7 @@ from lanet_live.gui.live.run import RunnerFactory, live_runner_factory
 from lanet_live.gui.live.workspace import LiveWorkspace
 from lanet_live.gui.main_window import MainWindow
 from lanet_live.gui.messages import UncaughtErrors
+from lanet_live.gui.review.workspace import ReviewWorkspace
 from lanet_live.gui.settings import Settings, default_settings_path
 from lanet_live.gui.theme import ThemeController
 
@@ -77,7 +78,7 @@ def create_window(
         runner_factory or live_runner_factory(config),
         ProfileStore(profiles_folder or default_store_folder()),
     )
-    window = MainWindow([live], settings, theme)
+    window = MainWindow([live, ReviewWorkspace()], settings, theme)
     if exec_app:
         window.show()
         app.exec()
