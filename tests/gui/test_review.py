@@ -190,11 +190,11 @@ def test_a_table_without_video_shows_values_and_says_so(opened, table_path):
 
 def test_limits_change_the_reliable_share_at_once_and_as_one_step(opened, table_path):
     opened.open(table_path)
-    assert opened.review.limits.share.text() == "73.3% reliable"
+    assert opened.review.limits.share.text() == "73.3 % reliable"
     opened.review.limits.max_uncertainty.setValue(40)
     opened.review.limits.max_uncertainty.setValue(30)
     assert opened.document.edits.limits == Limits(0.3, 0.0)
-    assert opened.review.limits.share.text() == "41.3% reliable"
+    assert opened.review.limits.share.text() == "41.3 % reliable"
     stretch = opened.document.series[0].stretch(0, 9, max_points=1000)
     np.testing.assert_array_equal(stretch.reliable_share, np.arange(50) <= 30)
     opened.trigger("undo")

@@ -67,7 +67,7 @@ class LimitsPanel(QFrame):
             value.setText(f"{limit:.3g}")
         self._reset.setVisible(limits != recording.limits)
         share = reviewed.reliable_share()
-        self.share.setText("No frame counts" if share != share else f"{share:.1%} reliable")
+        self.share.setText("No frame counts" if share != share else f"{share * 100:.1f} % reliable")
 
     def _make_slider(self, name: str, tooltip: str) -> QSlider:
         slider = QSlider(Qt.Orientation.Horizontal)

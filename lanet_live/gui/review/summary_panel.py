@@ -9,6 +9,7 @@ from PySide6.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
     QFormLayout,
+    QHBoxLayout,
     QHeaderView,
     QLabel,
     QTableWidget,
@@ -57,9 +58,13 @@ class SummaryPanel(QWidget):
         self._words.setProperty("secondary", True)
         self._words.setWordWrap(True)
         form = QFormLayout()
+        form.setVerticalSpacing(3)
+        row = QHBoxLayout()
+        row.addWidget(self.face_box, stretch=1)
+        row.addWidget(QLabel("after a marker"))
+        row.addWidget(self.after)
         form.addRow("Window", self.window_box)
-        form.addRow("Face", self.face_box)
-        form.addRow("After a marker", self.after)
+        form.addRow("Face", row)
         column = QVBoxLayout(self)
         column.setContentsMargins(6, 6, 6, 6)
         column.addLayout(form)
@@ -98,6 +103,9 @@ class SummaryPanel(QWidget):
         table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
         table.setShowGrid(False)
         table.verticalHeader().hide()
+        # All classes are to be seen at once, also in a small window.
+        table.verticalHeader().setMinimumSectionSize(1)
+        table.verticalHeader().setDefaultSectionSize(table.fontMetrics().height() + 2)
         head = table.horizontalHeader()
         head.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         head.setStretchLastSection(True)
@@ -137,7 +145,7 @@ def class_rows(summary: Summary, labels: tuple[str, ...]) -> list[tuple[str, ...
             rows.append((label, "–", "–", "–", "–"))
             continue
         peak = f"{summary.peak[k]:.2f} at {format_time(float(summary.peak_s[k]), n_decimals=1)}"
-        share = f"{summary.time_share[k]:.1%}"
+        share = f"{summary.time_share[k] * 100:.1f} %"
         rows.append((label, f"{summary.mean[k]:.3f}", between, share, peak))
     return rows
 
@@ -147,7 +155,7 @@ def count_text(summary: Summary) -> str:
     used = "" if summary.n_used == summary.n_rows else f", {summary.n_used} of them summed up"
     text = (
         f"{summary.n_rows} frames{used}, {summary.seen_s:.1f} s, "
-        f"{summary.reliable_share:.1%} reliable. "
+        f"{summary.reliable_share * 100:.1f} % reliable. "
     )
     interval = summary.interval
     if interval is None:
