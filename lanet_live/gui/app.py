@@ -8,8 +8,11 @@ from PySide6.QtCore import QObject, QTimer
 from PySide6.QtWidgets import QApplication
 
 from lanet_live import __version__
+from lanet_live.analysis.item_run import item_runner
+from lanet_live.analysis.queue_file import default_queue_folder
 from lanet_live.config import LiveConfig
 from lanet_live.expression.profile_store import ProfileStore, default_store_folder
+from lanet_live.gui.analyze.workspace import AnalyzeWorkspace
 from lanet_live.gui.live.run import RunnerFactory, live_runner_factory
 from lanet_live.gui.live.workspace import LiveWorkspace
 from lanet_live.gui.main_window import MainWindow
@@ -65,7 +68,8 @@ def create_window(
 
     Args:
         config: Of the application.
-        settings_path: Where the window's state is kept; the user's own place by default.
+        settings_path: Where the window's state is kept, and the queue beside it; the user's own
+            places by default.
         profiles_folder: Where neutral baselines are kept; the user's own place by default.
         runner_factory: Makes the runners; the real ones by default.
         exec_app: Show the window and return only when it is closed.
@@ -78,7 +82,9 @@ def create_window(
         runner_factory or live_runner_factory(config),
         ProfileStore(profiles_folder or default_store_folder()),
     )
-    window = MainWindow([live, ReviewWorkspace()], settings, theme)
+    queue_folder = settings_path.parent / "analyze" if settings_path else default_queue_folder()
+    analyze = AnalyzeWorkspace(item_runner(config), queue_folder)
+    window = MainWindow([live, analyze, ReviewWorkspace()], settings, theme)
     if exec_app:
         window.show()
         app.exec()

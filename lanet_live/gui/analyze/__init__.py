@@ -1,0 +1,1 @@
+"""The Analyze workspace: a queue of files, sessions and folders, worked off in the background."""
