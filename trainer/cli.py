@@ -86,9 +86,8 @@ def _build_parser(arguments: list[str]) -> tuple[argparse.ArgumentParser, Module
     chosen = next((word for word in arguments if not word.startswith("-")), None)
     module = None
     for name, (module_name, summary) in _COMMANDS.items():
-        subparser = subparsers.add_parser(
-            name, help=summary, description=f"{summary}.".capitalize()
-        )
+        sentence = f"{summary[0].upper()}{summary[1:]}."
+        subparser = subparsers.add_parser(name, help=summary, description=sentence)
         if name == chosen:
             module = importlib.import_module(module_name)
             module.add_arguments(subparser)
