@@ -13,6 +13,7 @@ what the precision costs, not what a GPU does. Ends with 1 if a promise of docs/
 
 import argparse
 import json
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -31,7 +32,7 @@ from engines.calibration import read_crops
 from engines.errors import BackendUnavailable, EngineError
 from engines.onnx_file import ModelFile, read_model_file
 from engines.onnxruntime_engine import open_graph, open_reference
-from engines.parity import compare
+from engines.parity import answer, compare
 from engines.registry import open_engine
 from engines.spec import ModelSpec
 
@@ -84,8 +85,10 @@ def main() -> int:
     if (args.data is None) == (args.crops is None):
         parser.error("give --data or --crops")
     try:
-        model = read_model_file(args.model)
         with tempfile.TemporaryDirectory() as folder:
+            # A copy: the file may be replaced while this runs.
+            copied = shutil.copy(read_model_file(args.model).path, folder)
+            model = read_model_file(Path(copied))
             rows = measure(model, load_material(args, model.spec, Path(folder)), Path(folder))
     except EngineError as error:
         print(f"engine_parity: {error}", file=sys.stderr)
@@ -147,7 +150,7 @@ def measure_accuracy(engine: Engine, material: Material) -> float | None:
     if material.labels is None:
         return None
     is_judged = material.labels >= 0
-    answers = engine.infer(material.crops[is_judged]).argmax(axis=1)
+    answers = answer(engine, material.crops[is_judged]).argmax(axis=1)
     return float((answers == material.labels[is_judged]).mean())
 
 

@@ -51,16 +51,17 @@ def compare(engine: Engine, reference: Engine, crops_bgr: U8Array) -> ParityRepo
         crops_bgr: (N, S, S, 3) uint8; real faces, since random pixels hide rounding.
 
     Returns:
-        The differences after softmax with the model's temperature.
+        The differences of the probabilities the app shows: over the views the model averages, with
+        its temperature.
 
     Raises:
         EngineInputError: The crops do not fit the model.
         ValueError: The engines run different models.
     """
-    if engine.spec.labels != reference.spec.labels:
-        raise ValueError("the engines run models with different labels")
-    given = softmax(engine.infer(crops_bgr), engine.spec.temperature)
-    wanted = softmax(reference.infer(crops_bgr), reference.spec.temperature)
+    if engine.info.model_sha256 != reference.info.model_sha256:
+        raise ValueError("the engines run different models")
+    given = answer(engine, crops_bgr)
+    wanted = answer(reference, crops_bgr)
     return ParityReport(
         backend=engine.info.backend,
         precision=engine.info.precision,
@@ -70,6 +71,14 @@ def compare(engine: Engine, reference: Engine, crops_bgr: U8Array) -> ParityRepo
         max_abs_dp=float(np.abs(given - wanted).max()),
         top1_agreement=float((given.argmax(axis=1) == wanted.argmax(axis=1)).mean()),
     )
+
+
+def answer(engine: Engine, crops_bgr: U8Array) -> F32Array:
+    """Compute the calibrated probabilities of crops, (N, C), over the views the model averages."""
+    logits = engine.infer(crops_bgr)
+    if engine.spec.ensemble == "mirror":
+        logits = (logits + engine.infer(crops_bgr[:, :, ::-1])) / np.float32(2)
+    return softmax(logits, engine.spec.temperature)
 
 
 def softmax(logits: F32Array, temperature: float) -> F32Array:

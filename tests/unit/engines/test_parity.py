@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from engines.base import EngineInfo, F32Array, U8Array
-from engines.parity import compare, softmax
+from engines.parity import answer, compare, softmax
 from engines.spec import ModelSpec
 from tests.tiny_model import tiny_spec
 
@@ -46,8 +48,25 @@ def test_compare_reports_the_largest_difference_and_the_agreement() -> None:
     assert report.to_dict()["n"] == 2
 
 
-def test_compare_refuses_models_with_other_labels() -> None:
+def test_compare_refuses_different_models() -> None:
     one = TableEngine([[0, 0]], tiny_spec(labels=("a", "b")))
-    other = TableEngine([[0, 0]], tiny_spec(labels=("a", "c")))
-    with pytest.raises(ValueError, match="different labels"):
+    other = TableEngine([[0, 0]], tiny_spec(labels=("a", "b")))
+    other.info = replace(other.info, model_sha256="1" * 64)
+    with pytest.raises(ValueError, match="different models"):
         compare(one, other, CROPS)
+
+
+def test_answers_average_the_views_of_the_model() -> None:
+    class SideEngine(TableEngine):
+        """Answers by the colour of the left edge."""
+
+        def infer(self, crops_bgr: U8Array) -> F32Array:
+            left = crops_bgr[:, :, 0].mean(axis=(1, 2), dtype=np.float32)
+            return np.stack([left, np.zeros_like(left)], axis=1)
+
+    crops = np.zeros((1, 32, 32, 3), dtype=np.uint8)
+    crops[:, :, 0] = 2
+    for ensemble, logit in (("none", 2.0), ("mirror", 1.0)):
+        spec = tiny_spec(labels=("a", "b"), temperature=1.0, ensemble=ensemble)
+        wanted = 1 / (1 + np.exp(-logit))
+        np.testing.assert_allclose(answer(SideEngine([], spec), crops)[0, 0], wanted, rtol=1e-6)
