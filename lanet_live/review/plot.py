@@ -1,4 +1,4 @@
-"""The picture of a reviewed recording: like that of an export, without what is excluded."""
+"""The picture of a reviewed recording: like that of an export, excluded ranges crossed out."""
 
 from pathlib import Path
 from typing import Final
@@ -44,7 +44,7 @@ def draw_review(path: Path, recording: Recording, edits: Edits) -> None:
         draw_timeline(
             part,
             faces,
-            _span_of(table),
+            _span_of(table, edits),
             table.labels,
             _text_of(recording, edits),
             file_format=file_format,
@@ -67,7 +67,7 @@ def _run_of(table: FrameTable, reviewed: Reviewed, edits: Edits, face_id: int) -
     return FaceRun(face_id, history, n_reliable, edits.name_of(face_id))
 
 
-def _span_of(table: FrameTable) -> RunSpan:
+def _span_of(table: FrameTable, edits: Edits) -> RunSpan:
     first_s, last_s = table.span_s
     has_face = table.face_id != NO_FACE
     return RunSpan(
@@ -75,12 +75,13 @@ def _span_of(table: FrameTable) -> RunSpan:
         last_s,
         n_frames=len(np.unique(table.frame)),
         n_with_face=len(np.unique(table.frame[has_face])),
+        excluded_s=edits.excluded_s,
     )
 
 
 def _text_of(recording: Recording, edits: Edits) -> PlotText:
     n_excluded = len(edits.excluded_s)
-    ranges = "range is" if n_excluded == 1 else "ranges are"
+    ranges = "range" if n_excluded == 1 else "ranges"
     model = recording.document.get("model") or {}
     origin = f", model {model['name']}" if isinstance(model.get("name"), str) else ""
     return PlotText(
@@ -88,5 +89,5 @@ def _text_of(recording: Recording, edits: Edits) -> PlotText:
         footer=f"LA-Net Live {__version__}{origin}, reviewed",
         min_quality=edits.limits.min_quality,
         max_uncertainty=edits.limits.max_uncertainty,
-        note=f"{n_excluded} excluded {ranges} left out." if n_excluded else recording.notice,
+        note=f"Crossed out: {n_excluded} excluded {ranges}." if n_excluded else recording.notice,
     )

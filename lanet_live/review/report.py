@@ -117,7 +117,7 @@ def _facts(
         "Source": source.get("source_id", "unknown"),
         "Recorded": document.get("began_at") or "unknown",
         "Length": f"{last_s - first_s:.1f} s, {len(set(table.frame.tolist()))} frames",
-        "Excluded": f"{len(edits.excluded_s)} ranges, {excluded_s:.1f} s",
+        "Excluded": f"{excluded_s:.1f} s" if excluded_s else "nothing",
         "Limits": f"uncertainty up to {edits.limits.max_uncertainty:g}, "
         f"quality from {edits.limits.min_quality:g}",
         "Reliable": f"{reliable_share:.1%} of the estimates that count",

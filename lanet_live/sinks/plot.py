@@ -58,12 +58,14 @@ class RunSpan:
         last_s: Time stamp of the last frame.
         n_frames: Frames analysed.
         n_with_face: Frames with at least one face.
+        excluded_s: Begin and end of the ranges a reviewer left out, which are crossed out.
     """
 
     first_s: float
     last_s: float
     n_frames: int = 0
     n_with_face: int = 0
+    excluded_s: tuple[tuple[float, float], ...] = ()
 
 
 class PlotSink:

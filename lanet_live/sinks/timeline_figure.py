@@ -125,6 +125,7 @@ def _draw_face(
         bottom.axvspan(start_s, end_s, color=_VEIL, alpha=0.45, linewidth=0, zorder=0.6)
         ribbon.axvspan(start_s, end_s, color="white", alpha=0.6, linewidth=0, zorder=4)
     _label_gaps(top, stretch, span)
+    _cross_out(axes, span)
     bottom.axhline(text.max_uncertainty, color=_UNCERTAINTY, linewidth=0.9, linestyle=(0, (4, 3)))
     n_samples = len(face.history)
     top.set_title(
@@ -170,6 +171,16 @@ def _draw_ribbon(ribbon: Any, stretch: Stretch, piece: slice, colors: list[str])
         ribbon.axvspan(
             edges_s[first], edges_s[after], color=colors[winners[first]], linewidth=0, zorder=3
         )
+
+
+def _cross_out(axes: tuple[Any, Any, Any], span: "RunSpan") -> None:
+    """Cover what was left out, together with the lines that lead over it."""
+    for begin_s, end_s in span.excluded_s:
+        for panel in axes:
+            panel.axvspan(
+                max(begin_s, span.first_s), min(end_s, span.last_s),
+                facecolor="white", edgecolor=_VEIL, hatch="xx", linewidth=0, zorder=6,
+            )  # fmt: skip
 
 
 def _label_gaps(top: Any, stretch: Stretch, span: "RunSpan") -> None:
