@@ -12,7 +12,6 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     TextColumn,
-    TimeElapsedColumn,
 )
 from rich.progress import (
     Progress as RichProgress,
@@ -45,7 +44,6 @@ class ConsoleWatcher:
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
             TextColumn("{task.fields[figures]}"),
-            TimeElapsedColumn(),
             TextColumn("{task.fields[left]}"),
             console=self._console,
             disable=is_quiet or not self._console.is_terminal,
