@@ -111,7 +111,7 @@ def test_a_real_session_is_scrubbed_edited_and_exported(opened, session_folder, 
     opened.seek(end_s)
     opened.trigger("mark_out")
     opened.trigger("exclude")
-    opened.review.rename(0, "Ada")
+    opened.review.editing.rename(0, "Ada")
     opened.document.change("add", lambda e: e.with_event(SessionEvent(times[1], name="x")))
     opened.trigger("undo")
     assert opened.document.edits.excluded_s == ((begin_s, end_s),)
@@ -131,7 +131,7 @@ def test_a_real_session_is_scrubbed_edited_and_exported(opened, session_folder, 
 def test_edits_are_there_when_the_session_is_opened_again(opened, session_folder):
     (session_folder / "review.json").unlink(missing_ok=True)
     opened.open(session_folder)
-    opened.review.rename(0, "Bob")
+    opened.review.editing.rename(0, "Bob")
     opened.wait(lambda: read_edits(session_folder / "review.json") is not None)
     first = opened.document.recording
     opened.review.open_path(session_folder)
@@ -203,9 +203,9 @@ def test_limits_change_the_reliable_share_at_once_and_as_one_step(opened, table_
 
 def test_faces_seen_together_are_not_merged_others_are(opened, table_path):
     opened.open(table_path)
-    opened.review.merge(1, 0)
+    opened.review.editing.merge(1, 0)
     assert "cannot be one person" in opened.messages[-1].text
-    opened.review.merge(2, 0)
+    opened.review.editing.merge(2, 0)
     assert set(opened.review.faces.cards) == {0, 1}
     assert opened.document.n_rows(0) == 100
     opened.trigger("undo")

@@ -8,11 +8,10 @@ from typing import Final
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QFileDialog, QSplitter, QTabWidget, QVBoxLayout, QWidget
 
-from lanet_live.errors import LanetLiveError
 from lanet_live.gui.messages import Message, describe_error
 from lanet_live.gui.review.actions import REVIEW_ACTIONS
-from lanet_live.gui.review.dialogs import EventDialog, MergeDialog
 from lanet_live.gui.review.document import Loaded, ReviewDocument, load
+from lanet_live.gui.review.editing import EditControl
 from lanet_live.gui.review.events_panel import EventsPanel
 from lanet_live.gui.review.exports import ExportControl
 from lanet_live.gui.review.faces_panel import ReviewFaces
@@ -27,10 +26,9 @@ from lanet_live.gui.review.tool_bar import ReviewToolBar
 from lanet_live.gui.settings import Settings
 from lanet_live.gui.widgets.overlay import Overlays
 from lanet_live.gui.workspace import StatusFacts, Workspace
-from lanet_live.review.edits import Edits, Limits
+from lanet_live.review.edits import Edits
 from lanet_live.review.edits_file import write_edits
 from lanet_live.review.recording import can_open
-from lanet_live.review.reviewed import check_can_merge
 from lanet_live.review.summary import Summary, summarise, windows_of
 
 _SUMMARY_DELAY_MS: Final = 200
@@ -68,11 +66,10 @@ class ReviewWorkspace(Workspace):
         self.limits = LimitsPanel(self.document)
         self.timeline_panel = ReviewTimelinePanel(self.document, self.actions_by_key)
         self.timeline = self.timeline_panel.timeline
+        self.editing = EditControl(self.document, self.player, self.timeline, self)
         self.exports = ExportControl(self.document, self.jobs, self, self._selection)
         self.tool_bar = ReviewToolBar(self.actions_by_key, self.player)
         self._only_reliable = False
-        self._event_dialog: EventDialog | None = None
-        self._merge_dialog: MergeDialog | None = None
         self._summary_timer = QTimer(self)
         self._summary_timer.setSingleShot(True)
         self._summary_timer.setInterval(_SUMMARY_DELAY_MS)
@@ -170,54 +167,6 @@ class ReviewWorkspace(Workspace):
         """Go to the last frame."""
         self.player.seek(self.document.span_s[1])
 
-    def exclude_selection(self) -> None:
-        """Leave the selected range out."""
-        selected_s = self._selection()
-        if selected_s is None:
-            self._hint("Select a range first: I at its beginning, O at its end.")
-            return
-        self.document.change("exclude a range", lambda edits: edits.with_excluded(*selected_s))
-        self.timeline.select_none()
-
-    def add_event(self) -> None:
-        """Name the selection, or the moment of the playhead."""
-        begin_s, end_s = self._selection() or (self.player.time_s, None)
-        self._event_dialog = EventDialog(begin_s, end_s, self)
-        self._event_dialog.accepted.connect(self._on_event_named)
-        self._event_dialog.open()
-
-    def merge_faces(self) -> None:
-        """Ask which face is really which."""
-        names = {i: self.document.edits.name_of(i) for i in self.document.faces_by_length}
-        if len(names) < 2:
-            self._hint("There is only one face in this recording.")
-            return
-        self._merge_dialog = MergeDialog(names, self)
-        self._merge_dialog.accepted.connect(self._on_merge_chosen)
-        self._merge_dialog.open()
-
-    def merge(self, face_id: int, into: int) -> None:
-        """Say that a face is really another one; refused if both are seen together."""
-        recording = self.document.recording
-        if recording is None or face_id == into:
-            return
-        try:
-            check_can_merge(recording.table, self.document.edits, face_id, into)
-        except LanetLiveError as error:
-            self.message_raised.emit(Message("warning", str(error)))
-            return
-        self.document.change("merge faces", lambda e: e.with_faces_merged(face_id, into))
-
-    def rename(self, face_id: int, name: str) -> None:
-        """Name a face."""
-        if name != self.document.edits.name_of(face_id):
-            name = "" if name == f"Face {face_id}" else name
-            self.document.change("rename a face", lambda edits: edits.with_name(face_id, name))
-
-    def set_limits(self, limits: Limits) -> None:
-        """Rely on other estimates."""
-        self.document.change("move a limit", lambda e: e.with_limits(limits), joins_last=True)
-
     def set_only_reliable(self, is_on: bool) -> None:
         """Leave out what is not reliable, in plot and summary."""
         self._only_reliable = is_on
@@ -288,15 +237,6 @@ class ReviewWorkspace(Workspace):
         if self.picture.view.result is not None:
             self.faces.show_thumbnails(self.picture.view.result)
 
-    def _on_event_named(self) -> None:
-        if self._event_dialog is not None:
-            event = self._event_dialog.new_event
-            self.document.change("add an event", lambda edits: edits.with_event(event))
-
-    def _on_merge_chosen(self) -> None:
-        if self._merge_dialog is not None:
-            self.merge(*self._merge_dialog.chosen)
-
     def _on_summed_up(self, outcome: tuple[Edits, tuple[Summary, ...]]) -> None:
         edits, summaries = outcome
         if edits == self.document.edits:
@@ -364,9 +304,6 @@ class ReviewWorkspace(Workspace):
 
         self.jobs.submit(Job("summary", work, self._on_summed_up, self._on_failed))
 
-    def _hint(self, text: str) -> None:
-        self.message_raised.emit(Message("info", text, timeout_s=8))
-
     def _selection(self) -> tuple[float, float] | None:
         return self.timeline.selected_s
 
@@ -418,10 +355,11 @@ class ReviewWorkspace(Workspace):
         self.pictures.loaded.connect(self._on_picture)
         self.timeline_panel.sought.connect(self.player.seek)
         self.events.sought.connect(self.player.seek)
-        self.events.refused.connect(self._hint)
-        self.faces.renamed.connect(self.rename)
+        self.events.refused.connect(self.editing.hint)
+        self.editing.message_raised.connect(self.message_raised)
+        self.faces.renamed.connect(self.editing.rename)
         self.faces.lanes_chosen.connect(self._show_lanes)
-        self.limits.changed.connect(self.set_limits)
+        self.limits.changed.connect(self.editing.set_limits)
         self.summary.asked.connect(self._ask_for_summary)
         self.exports.message_raised.connect(self.message_raised)
 
