@@ -64,13 +64,10 @@ def _walk(window: MainWindow, seconds: float) -> Iterator[str]:
     _wait_until(lambda: live.book.now_s >= 0.7 * seconds)
     live.actions_by_key["marker_2"].trigger()
     _wait_until(lambda: live.book.now_s >= seconds)
-    live.actions_by_key["pause"].trigger()
-    _wait(0.6)
     yield "live"
     live.actions_by_key["lines"].setChecked(True)
     live.actions_by_key["mesh"].setChecked(True)
     live.actions_by_key["axes"].setChecked(True)
-    _wait(0.4)
     yield "live-lines"
 
 
