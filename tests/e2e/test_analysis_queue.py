@@ -41,7 +41,7 @@ def run_queue(items: list[AnalysisItem], model_path: Path, folder: Path) -> Queu
 
 def read_without_times(path: Path) -> dict[str, Any]:
     document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    for key in ("began_at", "ended_at", "command"):
+    for key in ("began_at", "ended_at", "elapsed_s", "command"):
         document.pop(key, None)
     return document
 

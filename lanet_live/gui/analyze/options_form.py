@@ -33,7 +33,7 @@ _FORMAT_TEXTS: Final = {
     "video": "Annotated video (MP4)",
     "plot": "Timeline (PNG)",
 }
-_COLUMN_TEXTS: Final = {"basic": "Basic", "full": "Full: blendshapes, landmarks"}
+_COLUMN_TEXTS: Final = {"basic": "Basic", "full": "Full"}
 _MAX_TIME_S: Final = 1_000_000.0
 
 OptionsChange = Callable[[AnalysisOptions], AnalysisOptions]
@@ -58,6 +58,10 @@ class OptionsForm(QWidget):
         self.columns = QComboBox()
         for name in COLUMN_SETS:
             self.columns.addItem(_COLUMN_TEXTS[name], name)
+        self.columns.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
+        self.columns.setMinimumContentsLength(12)
         self.columns.setToolTip("Full adds 52 blendshapes and 478 landmarks to the tables.")
         self.formats = {name: QCheckBox(_FORMAT_TEXTS[name]) for name in EXPORT_FORMATS}
         self.folder = QLineEdit()
@@ -111,6 +115,7 @@ class OptionsForm(QWidget):
             ("Columns", self.columns),
         ):
             form.addRow(text, widget)
+            widget.setMinimumHeight(self.fontMetrics().height() + 10)
             widget.setAccessibleName(text)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import (
     QInputDialog,
     QLabel,
     QScrollArea,
+    QSizePolicy,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -26,6 +27,7 @@ from lanet_live.errors import LanetLiveError
 from lanet_live.gui.analyze.options_form import OptionsForm
 from lanet_live.gui.messages import Message
 
+_NARROW: Final = QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
 _OWN_CHOICE: Final = "Own choice"
 
 
@@ -46,8 +48,12 @@ class OptionsPanel(QFrame):
         self.hint = QLabel()
         self.hint.setProperty("secondary", True)
         self.hint.setWordWrap(True)
+        # A long file name must not widen the panel.
+        self.hint.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.preset = QComboBox()
         self.preset.setAccessibleName("Preset")
+        self.preset.setSizeAdjustPolicy(_NARROW)
+        self.preset.setMinimumContentsLength(12)
         self.preset.setToolTip("Use saved options; start, end and folder stay as they are.")
         self.preset.textActivated.connect(self._on_preset)
         self.form = OptionsForm()
@@ -138,6 +144,9 @@ class OptionsPanel(QFrame):
         area = QScrollArea()
         area.setWidget(content)
         area.setWidgetResizable(True)
+        area.setMinimumWidth(
+            content.minimumSizeHint().width() + area.verticalScrollBar().sizeHint().width()
+        )
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         # The panel's surface shows through.
         area.viewport().setAutoFillBackground(False)

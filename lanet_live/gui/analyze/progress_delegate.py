@@ -31,9 +31,8 @@ class ProgressDelegate(QStyledItemDelegate):
         )
         if not text:
             return
-        is_selected = bool(bare.state & bare.widget.style().StateFlag.State_Selected)
         roles = QPalette.ColorRole
-        ink = bare.palette.color(roles.HighlightedText if is_selected else roles.Text)
+        ink = bare.palette.color(roles.Text)
         text_px = bare.fontMetrics.horizontalAdvance("100%") + _MARGIN_PX
         area = QRectF(bare.rect).adjusted(_MARGIN_PX, 0, -_MARGIN_PX, 0)
         painter.save()
@@ -53,7 +52,7 @@ class ProgressDelegate(QStyledItemDelegate):
             painter.setBrush(ground)
             painter.drawRoundedRect(groove, _BAR_PX / 2, _BAR_PX / 2)
             groove.setWidth(groove.width() * share)
-            painter.setBrush(ink if is_selected else bare.palette.color(roles.Highlight))
+            painter.setBrush(bare.palette.color(roles.Accent))
             painter.drawRoundedRect(groove, _BAR_PX / 2, _BAR_PX / 2)
         painter.restore()
 

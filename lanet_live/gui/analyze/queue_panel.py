@@ -22,6 +22,11 @@ from lanet_live.gui.analyze.progress_delegate import ProgressDelegate
 from lanet_live.gui.analyze.table_model import Column, QueueModel
 from lanet_live.gui.icons import icon
 
+# Icons and words keep their colours on it, in either look.
+_QUIET_SELECTION = (
+    "QTableView, QTableView:focus { border: none; "
+    "selection-background-color: palette(alternate-base); selection-color: palette(text); }"
+)
 _CONTEXT_ACTIONS = ("cancel", "retry", "remove", "open_results", "review")
 
 
@@ -80,7 +85,7 @@ class QueuePanel(QFrame):
         table.setTabKeyNavigation(False)  # Tab leaves the table, for those without a mouse.
         table.setWordWrap(False)
         table.setIconSize(QSize(16, 16))
-        table.setFrameShape(QFrame.Shape.NoFrame)
+        table.setStyleSheet(_QUIET_SELECTION)
         table.verticalHeader().hide()
         table.verticalHeader().setDefaultSectionSize(table.fontMetrics().height() + 16)
         table.setItemDelegateForColumn(Column.PROGRESS, self._delegate)
@@ -91,10 +96,10 @@ class QueuePanel(QFrame):
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         char_px = table.fontMetrics().averageCharWidth()
         for place, n_chars in (
-            (Column.NAME, 30),
+            (Column.NAME, 34),
             (Column.STATE, 17),
             (Column.PROGRESS, 24),
-            (Column.TIME_LEFT, 15),
+            (Column.TIME_LEFT, 14),
         ):
             table.setColumnWidth(place, n_chars * char_px)
         table.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)

@@ -114,6 +114,6 @@ class QueueModel(QAbstractTableModel):
 def _icon_of(item: AnalysisItem, column: int) -> QIcon | None:
     if column == Column.NAME:
         return icon(KIND_ICONS[item.kind])
-    if column == Column.STATE and STATE_ICONS[item.state]:
+    if column == Column.STATE:
         return icon(STATE_ICONS[item.state])
     return None

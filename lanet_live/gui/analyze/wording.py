@@ -18,7 +18,7 @@ STATE_TEXTS: Final = {
     ItemState.CANCELLED: "Cancelled",
 }
 STATE_ICONS: Final = {
-    ItemState.QUEUED: "",
+    ItemState.QUEUED: "clock",
     ItemState.RUNNING: "play",
     ItemState.PAUSED: "pause",
     ItemState.DONE: "check",
