@@ -5,16 +5,16 @@ from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QUrl
 from PySide6.QtGui import QCloseEvent, QDesktopServices, QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QMenu, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
 from lanet_live.gui.actions import (
     SHELL_ACTIONS,
     ActionInfo,
     build_actions,
     connect_actions,
-    fill_menu,
 )
 from lanet_live.gui.icons import icon
+from lanet_live.gui.menus import WindowMenus
 from lanet_live.gui.messages import Message
 from lanet_live.gui.rail import Rail
 from lanet_live.gui.settings import Settings
@@ -24,8 +24,6 @@ from lanet_live.gui.welcome import WelcomePage
 from lanet_live.gui.widgets.banner import Banner
 from lanet_live.gui.widgets.status_bar import StatusLine
 from lanet_live.gui.workspace import StatusFacts, Workspace
-
-_MENU_ORDER = ("File", "Live", "Markers", "Analyze", "Review", "View", "Help")
 
 
 class MainWindow(QMainWindow):
@@ -68,8 +66,7 @@ class MainWindow(QMainWindow):
         self._pages.addWidget(self._build_shell())
         self._pages.addWidget(self._welcome)
         self.setCentralWidget(self._pages)
-        self._workspace_menus: dict[Workspace, list[QMenu]] = {w: [] for w in self._workspaces}
-        self._build_menus()
+        self._menus = WindowMenus(self.menuBar(), self._actions)
         self._restore()
 
     @property
@@ -95,9 +92,7 @@ class MainWindow(QMainWindow):
             self.active.deactivate()
         self._stack.setCurrentIndex(place)
         self._rail.mark(place)
-        for workspace, menus in self._workspace_menus.items():
-            for menu in menus:
-                menu.menuAction().setVisible(workspace is self.active)
+        self._menus.show_for(self.active)
         self._status.show_facts(self._facts.get(self.active, StatusFacts()))
         if self._pages.currentWidget() is not self._welcome:
             self.active.activate()
@@ -195,22 +190,6 @@ class MainWindow(QMainWindow):
         column.addLayout(row, stretch=1)
         column.addWidget(self._status)
         return shell
-
-    def _build_menus(self) -> None:
-        """Make one menu per title; a workspace's own titles show with it, common ones always."""
-        own_titles = {info.menu for w in self._workspaces for info in w.action_infos}
-        common = {info.menu for info in SHELL_ACTIONS}
-        for title in _MENU_ORDER:
-            for workspace in self._workspaces:
-                if any(info.menu == title for info in workspace.action_infos):
-                    menu = self.menuBar().addMenu(title)
-                    fill_menu(menu, workspace.action_infos, workspace.actions_by_key, title)
-                    if title in common:
-                        menu.addSeparator()
-                        fill_menu(menu, SHELL_ACTIONS, self._actions, title)
-                    self._workspace_menus[workspace].append(menu)
-            if title in common and title not in own_titles:
-                fill_menu(self.menuBar().addMenu(title), SHELL_ACTIONS, self._actions, title)
 
     def _restore(self) -> None:
         self.resize(1280, 800)

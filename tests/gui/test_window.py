@@ -365,3 +365,28 @@ def test_live_source_facts_of_a_camera_are_shown(opened):
 def _options(opened, tmp_path):
     options = opened.live.recording.options
     return type(options)(tmp_path / "sessions", "none")
+
+
+def test_the_shells_own_menus_are_there_in_every_workspace(opened):
+    for place, workspace in enumerate(opened.window._workspaces):
+        opened.window.show_workspace(place)
+        shown = {
+            action.objectName()
+            for menu in opened.window._menus._menus.values()
+            if menu.menuAction().isVisible()
+            for action in menu.actions()
+        }
+        assert {info.key for info in SHELL_ACTIONS} <= shown
+        assert {info.key for info in workspace.action_infos} <= shown
+
+
+def test_a_key_of_live_does_nothing_in_another_workspace(opened):
+    if len(opened.window._workspaces) < 2:
+        pytest.skip("there is only one workspace")
+    opened.run()
+    opened.window.show_workspace(1)
+    opened.press(Qt.Key.Key_2)
+    assert opened.live.markers.book.events == []
+    opened.window.show_workspace(0)
+    opened.press(Qt.Key.Key_2)
+    assert len(opened.live.markers.book.events) == 1
