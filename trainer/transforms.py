@@ -282,7 +282,8 @@ def cut_view(chip: U8Array, draw: Draw, *, size_px: int) -> U8Array:
         crop = np.clip(crop + noise + 0.5, 0, 255).astype(np.uint8)
     if draw.jpeg_quality is not None:
         quality = [cv2.IMWRITE_JPEG_QUALITY, draw.jpeg_quality]
-        crop = cv2.imdecode(cv2.imencode(".jpg", crop, quality)[1], cv2.IMREAD_ANYCOLOR)
+        encoded = cv2.imencode(".jpg", crop, quality)[1]
+        crop = np.asarray(cv2.imdecode(encoded, cv2.IMREAD_ANYCOLOR), dtype=np.uint8)
     return crop
 
 
