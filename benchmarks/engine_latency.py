@@ -1,6 +1,6 @@
 """What the engines cost beyond their runtimes, and what taking uint8 crops saves.
 
-    python benchmarks/engine_latency.py MODEL.onnx [--precision fp32] [--calls 300] [--threads 2]
+    python benchmarks/engine_latency.py [MODEL.onnx] [--precision fp32] [--calls 300] [--threads 2]
 
 For each CPU runtime and batches of 1 and 8, on the same crops in the same run:
 
@@ -35,13 +35,14 @@ from engines.options import PRECISIONS, OpenOptions
 from engines.preprocessing import preprocess
 
 BATCHES = (1, 8)
+DEFAULT_MODEL = Path(__file__).resolve().parents[1] / "assets" / "models" / "lanet-live.onnx"
 Call = Callable[[], object]
 
 
 def main() -> int:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("model", type=Path)
+    parser.add_argument("model", nargs="?", type=Path, default=DEFAULT_MODEL)
     parser.add_argument("--precision", choices=PRECISIONS, default="fp32")
     parser.add_argument("--calls", type=int, default=300)
     parser.add_argument("--threads", type=int)
