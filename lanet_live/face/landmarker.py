@@ -224,7 +224,7 @@ class FaceDetector:
         self.detect(np.zeros((128, 128, 3), dtype=np.uint8))  # Fails here, if it fails at all.
 
     def detect(self, image_bgr: U8Array) -> tuple[FaceDetection, ...]:
-        """Find faces wider than about a tenth of the picture.
+        """Find faces wider than about an eighth of the picture.
 
         Args:
             image_bgr: (H, W, 3) uint8.

@@ -16,8 +16,8 @@ _PROXY_VARIABLES: Final = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY
 def route_uploads_nowhere() -> None:
     """Give MediaPipe's HTTP client a proxy that refuses, unless the user has set one.
 
-    The client reads the variable at each upload, so it must stay set. Nothing else in this program
-    speaks HTTPS.
+    The client reads the variable at each upload, so it must stay set. The app itself never speaks
+    HTTPS; the trainer fetches pretrained weights, in runs that look for no faces.
     """
     if not any(os.environ.get(name) for name in _PROXY_VARIABLES):
         os.environ["https_proxy"] = _DEAD_END_PROXY

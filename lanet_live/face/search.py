@@ -1,7 +1,7 @@
 """Candidates for faces: the detector on views of a frame, one candidate per face out of them all.
 
-The detector shrinks whatever it is given to 128 px and misses faces narrower than about a tenth of
-it, so a group in a wide frame is found only when it looks at parts of the frame one by one.
+The detector shrinks whatever it is given to 128 px and misses faces narrower than about an eighth
+of it, so a group in a wide frame is found only when it looks at parts of the frame one by one.
 """
 
 from dataclasses import dataclass

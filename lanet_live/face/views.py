@@ -18,7 +18,7 @@ _TILE_OVERLAP: Final = 0.25
 # A frame this close to a square is one view; two tiles would be nearly the same picture twice.
 _SQUARE_ASPECT: Final = 1.1
 # Tiles of half the short side pay only while the faces they add are not too small to read: the
-# smallest face found is about a tenth of a tile, and 48 px is what the expression model learnt on.
+# smallest face found is about an eighth of a tile, and the expression model learnt on 48 px.
 _MIN_FINE_TILE_PX: Final = 480
 # A follower's view is this many times as wide as the face: room to move for a while, and in a
 # portrait it is simply the whole frame. It is made smaller until it shows no second face, which
