@@ -2,9 +2,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from lanet_live.face.quality import REASONS
 
 from lanet_live.config import EstimatorConfig, PipelineConfig
+from lanet_live.face.quality import REASONS
 from lanet_live.pipeline import Pipeline
 from lanet_live.records import FaceTrack
 from tests.fakes import FakeEngine, FakeTracker, make_frame, make_spec, make_track
