@@ -28,7 +28,7 @@ _OPS: Final = (
     "Expand Flatten Floor Gather Gelu Gemm GlobalAveragePool GlobalMaxPool Greater "
     "GroupNormalization HardSigmoid HardSwish Identity InstanceNormalization LRN "
     "LayerNormalization LeakyRelu Less Log LogSoftmax MatMul Max MaxPool Min Mish Mul Neg Not Pad "
-    "Pow PRelu QuantizeLinear Reciprocal ReduceL2 ReduceMax ReduceMean ReduceMin ReduceSum "
+    "Pow PRelu QuantizeLinear Range Reciprocal ReduceL2 ReduceMax ReduceMean ReduceMin ReduceSum "
     "Relu Reshape Resize Round Selu Shape Sigmoid Sign Slice Softmax Softplus SpaceToDepth Split "
     "Sqrt Squeeze Sub Sum Tanh Transpose Unsqueeze Where "
 )
