@@ -2,9 +2,10 @@
 
     python benchmarks/step_cost.py --backbone resnet18 --size 64 --batch-size 128
 
-Times are medians over rounds in which the methods take turns, so that other load on the machine
-strikes all of them. Memory is the growth of a fresh process's peak over three steps (on a GPU the
-peak of the allocator): weights, gradients, moments and everything kept for the backward pass.
+Times are medians over rounds in which the methods take turns. On the CPU they are the processor
+time of one thread, which other load on the machine hardly changes; on a GPU they are wall time.
+Memory is the growth of a fresh process's peak over three steps (on a GPU the peak of the
+allocator): weights, gradients, moments and everything kept for the backward pass.
 """
 
 import argparse
@@ -75,8 +76,9 @@ class Stepper:
         )
 
     def step(self) -> float:
-        """Take one step; return its duration in seconds."""
-        started_s = time.perf_counter()
+        """Take one step; return what it took in seconds."""
+        clock = time.process_time if self._device.type == "cpu" else time.perf_counter
+        started_s = clock()
         progress = Progress(0, 1, 0, 1)
         with self._precision.autocast():
             output = self._method.training_step(self._batch, progress)
@@ -86,7 +88,7 @@ class Stepper:
         self._method.after_step(self._batch, output, progress)
         if self._device.type == "cuda":
             torch.cuda.synchronize()
-        return time.perf_counter() - started_s
+        return clock() - started_s
 
 
 def median_times_s(names: list[str], setup: Setup, *, n_rounds: int) -> dict[str, float]:
@@ -135,9 +137,8 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--precision", default="auto")
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
+    torch.set_num_threads(1)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     setup = Setup(
         arguments.backbone, arguments.size, arguments.batch_size, arguments.precision, device
@@ -146,7 +147,7 @@ def main() -> None:
     # A new process inherits its parent's peak, so memory comes first, while the parent is small.
     peaks = {name: peak_mb(name, setup) for name in names}
     times = median_times_s(names, setup, n_rounds=arguments.rounds)
-    print(f"{setup}, {arguments.threads} threads, {arguments.rounds} rounds")
+    print(f"{setup}, {arguments.rounds} rounds, torch {torch.__version__}")
     print(f"{'method':10} {'step s':>8} {'x time':>7} {'peak MB':>8} {'x memory':>9}")
     for name in names:
         print(
