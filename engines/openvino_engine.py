@@ -22,6 +22,7 @@ from engines.onnx_file import ModelFile
 from engines.onnx_folding import FOLDED_INPUT_NAME
 from engines.options import OpenOptions
 from engines.preprocessing import LUMA_BGR
+from engines.signal_stack import kept_signal_stack
 from engines.spec import ModelSpec
 
 BACKEND: Final = "openvino"
@@ -120,6 +121,7 @@ class OpenVinoEngine:
         return parts[0] if n_pieces == 1 else np.concatenate(parts)
 
 
+@kept_signal_stack()
 def probe() -> tuple[str, tuple[str, ...]]:
     """Return the runtime's version and its devices with their full names.
 
@@ -133,6 +135,7 @@ def probe() -> tuple[str, tuple[str, ...]]:
     return version(), devices
 
 
+@kept_signal_stack()
 def open_model(model: ModelFile, options: OpenOptions) -> OpenVinoEngine:
     """Compile a checked model and warm it up.
 
@@ -151,6 +154,7 @@ def open_model(model: ModelFile, options: OpenOptions) -> OpenVinoEngine:
     return _open(core, network, model.spec, model.sha256, options)
 
 
+@kept_signal_stack()
 def open_artefact(folder: Path, artefact: Artefact, options: OpenOptions) -> OpenVinoEngine:
     """Compile a converted model (`engines.build_openvino`) and warm it up.
 
