@@ -1,7 +1,7 @@
 """One source in, its tables and pictures out. Shared by the command line and the window's queue."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -68,6 +68,7 @@ class Exporter:
         *,
         should_stop: ShouldStop | None = None,
         on_progress: OnProgress | None = None,
+        first_sinks: Sequence[ResultSink] = (),
     ) -> RunSummary:
         """Analyse one source and write its files.
 
@@ -75,6 +76,7 @@ class Exporter:
             job: Which source, which files.
             should_stop: Asked a few times a second; True ends the run, which is then partial.
             on_progress: Told how far the run is.
+            first_sinks: Take each result before the files do.
 
         Raises:
             LanetLiveError: The source cannot be opened or a file cannot be written. What was
@@ -82,7 +84,7 @@ class Exporter:
             EngineError: The model cannot be opened or run; likewise.
         """
         check_outputs(job, self._export)
-        run = _Run(self._config, self._export, self._model, job)
+        run = _Run(self._config, self._export, self._model, job, first_sinks)
         return run.execute(should_stop, on_progress)
 
 
@@ -90,8 +92,14 @@ class _Run:
     """The sinks of one job, from the first frame to the last word in the metadata."""
 
     def __init__(
-        self, config: LiveConfig, export: ExportConfig, model: LoadedModel, job: ExportJob
+        self,
+        config: LiveConfig,
+        export: ExportConfig,
+        model: LoadedModel,
+        job: ExportJob,
+        first_sinks: Sequence[ResultSink],
     ) -> None:
+        self._first_sinks = first_sinks
         self._config = config
         self._export = export
         self._model = model
@@ -161,7 +169,7 @@ class _Run:
         if self._plot is not None:
             sinks.append(_KeptOpen(self._plot))
         # Last, so that it counts what all others have taken.
-        return [*sinks, self._metadata]
+        return [*self._first_sinks, *sinks, self._metadata]
 
     def _selection(self) -> FrameSelection | None:
         export = self._export

@@ -7,10 +7,9 @@ from pathlib import Path
 from lanet_live.analysis.item import AnalysisItem
 from lanet_live.analysis.run_control import RunControl
 from lanet_live.config import LiveConfig
-from lanet_live.export import Exporter, OnProgress, ShouldStop, _Run
-from lanet_live.export_plan import ExportJob, check_outputs, plan_jobs
+from lanet_live.export import Exporter, OnProgress
+from lanet_live.export_plan import plan_jobs
 from lanet_live.run_summary import RunProgress, RunSummary
-from lanet_live.sinks.base import ResultSink
 
 RunItem = Callable[[AnalysisItem, Path, RunControl, OnProgress], RunSummary]
 """Analyses an item into a folder; raises `LanetLiveError` or `EngineError`."""
@@ -37,35 +36,10 @@ def item_runner(config: LiveConfig) -> RunItem:
             # Standing still says nothing about how fast it goes.
             on_progress(replace(progress, elapsed_s=progress.elapsed_s - control.waited_s))
 
-        exporter = _HeldExporter(item_config, control)
-        summary = exporter.run(job, should_stop=control.should_stop, on_progress=report)
+        # The control goes in front of the files: held, it lets no result through to them.
+        summary = Exporter(item_config).run(
+            job, should_stop=control.should_stop, on_progress=report, first_sinks=(control,)
+        )
         return replace(summary, elapsed_s=summary.elapsed_s - control.waited_s)
 
     return run_item
-
-
-class _HeldExporter(Exporter):
-    """The exporter, with a brake in front of its sinks; files and their contents are the same."""
-
-    def __init__(self, config: LiveConfig, control: RunControl) -> None:
-        super().__init__(config)
-        self._control = control
-
-    def run(
-        self,
-        job: ExportJob,
-        *,
-        should_stop: ShouldStop | None = None,
-        on_progress: OnProgress | None = None,
-    ) -> RunSummary:
-        check_outputs(job, self._export)
-        run = _HeldRun(self._config, self._export, self._model, job)
-        run.control = self._control
-        return run.execute(should_stop, on_progress)
-
-
-class _HeldRun(_Run):
-    control: RunControl
-
-    def _sinks(self) -> list[ResultSink]:
-        return [self.control, *super()._sinks()]
