@@ -99,6 +99,15 @@ def split_stem(backbone: Backbone) -> tuple[nn.Sequential, Tail]:
     return backbone.stem, backbone.tail
 
 
+def compile_backbones(module: nn.Module) -> None:
+    """Let torch compile every backbone and every second tail inside a module, in place."""
+    for part in module.modules():
+        if isinstance(part, Tail):
+            part.compile()
+        elif isinstance(part, Backbone):
+            part.stem.compile()
+
+
 def build_backbone(
     name: str, *, pretrained: str | None = None, drop_path_rate: float = 0.0
 ) -> Backbone:

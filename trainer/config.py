@@ -49,7 +49,7 @@ class FitConfig:
             (the shares by the data set's own rule, which drops single votes).
         noise: Label noise, e.g. "none" or "asymmetric:0.2".
         augment: Preset of `trainer.transforms`.
-        sampler: "shuffle", "balanced" or "progressive".
+        sampler: "shuffle", "balanced" or "progressive", see `trainer.samplers.EpochSampler`.
         selection: Validation figure that names the best epoch, one of `SELECTIONS`.
         include_valid: Train on the validation split as well; nothing is selected then.
         drop_path_rate: Stochastic depth of the backbone.

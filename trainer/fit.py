@@ -52,11 +52,13 @@ class FitOptions:
         should_resume: Go on from the checkpoint in the folder.
         max_minutes: Stop at the end of the epoch in which so much time has passed.
         has_tensorboard: Write TensorBoard logs beside the table.
+        is_compiled: Let torch compile the backbones.
     """
 
     should_resume: bool = False
     max_minutes: float | None = None
     has_tensorboard: bool = False
+    is_compiled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,16 @@ def fit(
     facts = _facts(config, dataset, data, method.inference_network())
     batches = _training_batches(config, facts, data, second_view=method.second_view)
     validate = None if data.valid is None else _validation(config, facts, data.valid)
-    job = Job(config, method, batches, validate, folder, device, options.max_minutes)
+    job = Job(
+        config,
+        method,
+        batches,
+        validate,
+        folder,
+        device,
+        max_minutes=options.max_minutes,
+        is_compiled=options.is_compiled,
+    )
     if options.has_tensorboard and distributed.is_main():
         watcher = TensorBoardWatcher(watcher, folder)
     loop = TrainingLoop(job, watcher)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from trainer import distributed
+from trainer.backbones import compile_backbones
 from trainer.checkpoint import (
     CHECKPOINT_FILE,
     load_exactly,
@@ -86,6 +87,7 @@ class Job:
         folder: Where checkpoints and weights go.
         device: Where it trains.
         max_minutes: Stop at the end of the epoch in which so much time has passed; None: never.
+        is_compiled: Let torch compile the backbones: slow to start, then faster.
     """
 
     config: FitConfig
@@ -95,6 +97,7 @@ class Job:
     folder: Path
     device: torch.device
     max_minutes: float | None = None
+    is_compiled: bool = False
 
 
 @dataclass(slots=True)
@@ -128,6 +131,8 @@ class TrainingLoop:
         self._network = self._method.inference_network()
         decay = job.config.ema_decay
         self._average = AveragedWeights(self._network, decay) if decay else None
+        if job.is_compiled:
+            compile_backbones(self._method)
         self._position = _Position()
         self.history = History()
         self.last_predicted = torch.full_like(self._method.labels, -1)
@@ -233,7 +238,9 @@ class TrainingLoop:
         row = {"epoch": self._position.epoch + 1, "learning_rate": max(rates), **self._means()}
         if self._job.validate is not None and distributed.is_main():
             self._method.eval()
-            with torch.inference_mode(), self._precision.autocast():
+            # Compiled code is for the one batch size of training.
+            eager = torch.compiler.set_stance("force_eager")
+            with eager, torch.inference_mode(), self._precision.autocast():
                 row |= self._job.validate(self.inference_network)
         row["elapsed_s"] = self._position.elapsed_s
         self.history.add(row)

@@ -4,6 +4,7 @@ An order depends on the seed and the epoch only, through a generator of its own:
 of processes nor that of workers changes it.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -45,6 +46,27 @@ def class_quotas(counts: I64Array, *, balance: float) -> I64Array:
     return quotas
 
 
+def parse_sampler(text: str) -> tuple[str, float]:
+    """Split a sampler into its name and the largest share of draws it balances, 0 to 1.
+
+    Raises:
+        ConfigError: There is no such sampler, or the share is no number in (0, 1].
+    """
+    name, colon, share_text = text.partition(":")
+    if name not in SAMPLERS or (colon and name == "shuffle"):
+        raise ConfigError(
+            f"--sampler must be one of {', '.join(SAMPLERS)}, the last two with a share like "
+            f"progressive:0.3 if you like, got '{text}'."
+        )
+    try:
+        share = float(share_text) if colon else 1.0
+    except ValueError:
+        share = math.nan
+    if not 0 < share <= 1:
+        raise ConfigError(f"--sampler takes a share above 0 and up to 1, got '{text}'.")
+    return name, share
+
+
 @dataclass(frozen=True, slots=True)
 class EpochSampler:
     """Draws the samples of each epoch.
@@ -52,6 +74,8 @@ class EpochSampler:
     Attributes:
         kind: "shuffle": every sample once. "balanced": every class equally often. "progressive":
             from natural shares in the first epoch towards equal ones in the last (LA-Net).
+            "balanced:0.3" and "progressive:0.3" go only so far: 0.3 of the draws are shared
+            equally among the classes, the rest keep their natural shares.
         labels: The labels trained on, noise included, (N,); classes without samples are passed
             over.
         n_epochs: Length of the run, for "progressive".
@@ -64,15 +88,16 @@ class EpochSampler:
     seed: int
 
     def __post_init__(self) -> None:
-        if self.kind not in SAMPLERS:
-            raise ConfigError(f"--sampler must be one of {', '.join(SAMPLERS)}, got '{self.kind}'.")
+        parse_sampler(self.kind)
 
     def order(self, epoch: int) -> I64Array:
         """Return the positions an epoch visits, (N,), for all processes together."""
         generator = np.random.default_rng(derive_seed(self.seed, "sampler", epoch))
-        if self.kind == "shuffle":
+        name, balance = parse_sampler(self.kind)
+        if name == "shuffle":
             return generator.permutation(len(self.labels))
-        balance = 1.0 if self.kind == "balanced" else epoch / self.n_epochs
+        if name == "progressive":
+            balance *= epoch / self.n_epochs
         classes, counts = np.unique(self.labels, return_counts=True)
         quotas = class_quotas(counts, balance=balance)
         drawn = [

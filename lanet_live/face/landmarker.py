@@ -149,6 +149,11 @@ class FaceLandmarker:
         self._last_timestamp_ms = -1
         self._result_type = face_landmarker.MpFaceLandmarkerResultC
         self._task = _create(face_landmarker.FaceLandmarker, options)
+        # MediaPipe's own detect() hands each call to a thread of its own and turns each of the 478
+        # landmarks into a Python object, which costs more than a millisecond a face while other
+        # threads want the interpreter; the same C function is called here, and its memory is read
+        # as one array.
+        self._library = self._task._lib._lib
         self._closer = finalize(self, _close, self._task)
 
     def find(self, image_bgr: U8Array) -> tuple[FaceMesh, ...]:
@@ -182,25 +187,27 @@ class FaceLandmarker:
         self._closer()
 
     def _run(self, function: str, image_bgr: U8Array, *timestamp: int) -> tuple[FaceMesh, ...]:
-        # MediaPipe's own detect() turns each of the 478 landmarks into a Python object, which
-        # costs more than half a millisecond a face; the same C call is made here and its memory
-        # is read as one array.
         if not self._closer.alive:
             raise ValueError("the landmarker is closed")
         image = _to_mediapipe(image_bgr)
-        result = self._result_type()
-        library = self._task._lib
-        try:
-            getattr(library, function)(
-                self._task._handle, image._image_ptr, None, *timestamp, ctypes.byref(result)
+        result, message = self._result_type(), ctypes.c_char_p()
+        status = getattr(self._library, function)(
+            self._task._handle,
+            image._image_ptr,
+            None,
+            *timestamp,
+            ctypes.byref(result),
+            ctypes.byref(message),
+        )
+        if status != 0:
+            raise FaceModelError(
+                f"MediaPipe failed on a frame: {_take_message(self._library, message)}"
             )
-        except (RuntimeError, ValueError) as exc:
-            raise FaceModelError(f"MediaPipe failed on a frame: {exc}") from exc
         try:
             size_wh = np.array([image_bgr.shape[1], image_bgr.shape[0]], dtype=np.float32)
             return tuple(_read_mesh(result, i, size_wh) for i in range(result.face_landmarks_count))
         finally:
-            library.MpFaceLandmarkerCloseResult(ctypes.byref(result))
+            self._library.MpFaceLandmarkerCloseResult(ctypes.byref(result))
 
 
 class FaceDetector:
@@ -267,6 +274,15 @@ def _close(task: Any) -> None:
             # own __del__ does not try again and print a traceback.
             logger.debug("MediaPipe task left to the operating system: %s", exc)
             task._handle = None
+
+
+def _take_message(library: Any, message: ctypes.c_char_p) -> str:
+    """Copy an error message of the C library and free it."""
+    if message.value is None:
+        return "it gives no reason"
+    text = message.value.decode("utf-8", errors="replace")
+    library.MpErrorFree(message)
+    return text
 
 
 def _to_mediapipe(image_bgr: U8Array) -> Any:

@@ -90,7 +90,12 @@ def _add_optimisation(group: Any) -> None:
     group.add_argument("--lr", type=float, dest="learning_rate")
     group.add_argument("--weight-decay", type=float)
     group.add_argument("--schedule", choices=SCHEDULES)
-    group.add_argument("--sampler", choices=("shuffle", "balanced", "progressive"))
+    group.add_argument(
+        "--sampler",
+        metavar="NAME[:SHARE]",
+        help="shuffle, balanced or progressive (towards balanced); with a share, e.g. "
+        "progressive:0.3, only so much of an epoch is balanced",
+    )
     group.add_argument("--clip-norm", type=float, help="largest norm of the gradient; 0: off")
     group.add_argument(
         "--drop-path", type=float, dest="drop_path_rate", metavar="RATE", help="stochastic depth"
@@ -122,6 +127,13 @@ def _add_running(group: Any) -> None:
     group.add_argument("--threads", type=int, metavar="N", help="CPU threads of the network")
     group.add_argument("--log-every", type=int, default=20, metavar="STEPS")
     group.add_argument("--tensorboard", action="store_true", help="write TensorBoard logs as well")
+    group.add_argument(
+        "--compile",
+        action="store_true",
+        dest="is_compiled",
+        help="let torch compile the backbone: a minute or two to start, then faster; needs a C++ "
+        "compiler",
+    )
     group.add_argument("--max-minutes", type=float, help="stop after the epoch that passes it")
     group.add_argument("--quiet", action="store_true")
 
@@ -143,6 +155,7 @@ def run(args: argparse.Namespace) -> int:
         should_resume=args.resume,
         max_minutes=args.max_minutes,
         has_tensorboard=args.tensorboard,
+        is_compiled=args.is_compiled,
     )
     with process_group() as device:
         watcher = ConsoleWatcher(is_quiet=args.quiet or not is_main(), log_every=args.log_every)
