@@ -99,13 +99,16 @@ def split_stem(backbone: Backbone) -> tuple[nn.Sequential, Tail]:
     return backbone.stem, backbone.tail
 
 
-def compile_backbones(module: nn.Module) -> None:
-    """Let torch compile every backbone and every second tail inside a module, in place."""
+def compile_backbones(module: nn.Module, *, backend: str = "inductor") -> None:
+    """Let torch compile every backbone and every second tail inside a module, in place.
+
+    Names and weights stay as they are; a deep copy of the module is not compiled.
+    """
     for part in module.modules():
         if isinstance(part, Tail):
-            part.compile()
+            part.compile(backend=backend)
         elif isinstance(part, Backbone):
-            part.stem.compile()
+            part.stem.compile(backend=backend)
 
 
 def build_backbone(

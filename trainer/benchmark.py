@@ -174,7 +174,7 @@ _TEXT_FIELDS = (
     "precision",
     "augment",
 )
-_WHOLE_FIELDS = ("size_px", "epochs", "batch_size", "workers")
+_WHOLE_FIELDS = ("size_px", "epochs", "batch_size", "workers", "n_train")
 _NUMBER_FIELDS = ("learning_rate", "weight_decay", "clip_norm", "ema_decay", "drop_path_rate")
 _FIELD_TYPES: dict[str, type] = {
     **dict.fromkeys(_TEXT_FIELDS, str),

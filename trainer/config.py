@@ -52,6 +52,8 @@ class FitConfig:
         sampler: "shuffle", "balanced" or "progressive", see `trainer.samplers.EpochSampler`.
         selection: Validation figure that names the best epoch, one of `SELECTIONS`.
         include_valid: Train on the validation split as well; nothing is selected then.
+        n_train: Train on so many samples only, drawn at random, the same ones for every seed; 0:
+            on all.
         drop_path_rate: Stochastic depth of the backbone.
         workers: Processes that prepare batches.
         seed: Of the run.
@@ -81,6 +83,7 @@ class FitConfig:
     augment: str = "standard"
     selection: str = "accuracy"
     include_valid: bool = False
+    n_train: int = 0
     drop_path_rate: float = 0.0
     workers: int = 2
     seed: int = 0
@@ -96,6 +99,7 @@ class FitConfig:
             (self.clip_norm < 0, "--clip-norm must not be negative"),
             (not 0 <= self.ema_decay < 1, "--ema must lie in 0 to 1, 1 excluded"),
             (not 0 <= self.drop_path_rate < 1, "--drop-path must lie in 0 to 1, 1 excluded"),
+            (self.n_train < 0, "--n-train must not be negative"),
             (self.workers < 0, "--workers must not be negative"),
             (
                 self.noise != "none" and self.targets != "hard",

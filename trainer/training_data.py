@@ -65,7 +65,7 @@ def choose_training_data(dataset: PreparedDataset, config: FitConfig) -> Trainin
     label, distribution = split.label, split.distribution
     if config.targets == "votes":
         label, distribution = _plain_shares(split)
-    chosen = np.flatnonzero(label >= 0)
+    chosen = _draw_part(np.flatnonzero(label >= 0), config.n_train)
     split, clean = split.select(chosen), label[chosen]
     _check_classes(dataset.labels, clean)
     labels, noise = apply_noise(
@@ -80,6 +80,18 @@ def choose_training_data(dataset: PreparedDataset, config: FitConfig) -> Trainin
     else:
         targets = distribution[chosen].astype(np.float32)
     return TrainingData(split, valid, clean, labels, targets, noise)
+
+
+def _draw_part(positions: I64Array, n_wanted: int) -> I64Array:
+    """Return so many of the positions, in order, the same ones in every run; 0 keeps all."""
+    if not n_wanted:
+        return positions
+    if n_wanted > len(positions):
+        raise ConfigError(
+            f"--n-train {n_wanted} asks for more than the {len(positions)} training samples."
+        )
+    generator = np.random.default_rng(derive_seed(0, "part of the training set"))
+    return np.sort(generator.choice(positions, size=n_wanted, replace=False))
 
 
 def _choose_splits(

@@ -73,6 +73,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=None,
         help="train on the validation split as well; then no epoch is chosen",
     )
+    parser.add_argument(
+        "--n-train",
+        type=int,
+        metavar="N",
+        help="train on N random samples only, the same ones for every seed",
+    )
     _add_optimisation(parser.add_argument_group("optimisation (default: the method's recipe)"))
     _add_running(parser.add_argument_group("running"))
 

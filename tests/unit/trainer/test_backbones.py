@@ -11,7 +11,12 @@ timm = pytest.importorskip("timm")
 
 from safetensors.torch import save_file  # noqa: E402
 
-from trainer.backbones import build_backbone, pool, split_stem  # noqa: E402
+from trainer.backbones import (  # noqa: E402
+    build_backbone,
+    compile_backbones,
+    pool,
+    split_stem,
+)
 from trainer.errors import CheckpointError, ConfigError  # noqa: E402
 
 
@@ -125,3 +130,16 @@ def test_package_weights_fill_efficientnet_lite0() -> None:
     assert not any(torch.equal(v, torch.ones_like(v)) for v in variances)
     with pytest.raises(ConfigError, match="tf_efficientnet_lite0 only"):
         build_backbone("resnet18", pretrained=package)
+
+
+# torch looks at tensors while it compiles, and warns itself.
+@pytest.mark.filterwarnings("ignore:The .grad attribute")
+def test_compiling_changes_neither_answers_nor_names() -> None:
+    backbone = build_backbone("test_resnet").eval()
+    image = torch.randn(2, 3, 32, 32)
+    expected, names = backbone(image), list(backbone.state_dict())
+    # Not the compiler itself, which takes a minute: only what is handed to it.
+    compile_backbones(backbone, backend="aot_eager")
+    assert torch.allclose(backbone(image), expected, atol=1e-5)
+    assert list(backbone.state_dict()) == names
+    assert torch.allclose(copy.deepcopy(backbone)(image), expected, atol=1e-5)

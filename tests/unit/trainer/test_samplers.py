@@ -66,6 +66,21 @@ def test_a_class_without_samples_is_passed_over() -> None:
     assert len(order) == 4
 
 
+def test_a_share_bounds_the_balance() -> None:
+    sampler = EpochSampler("balanced:0.3", _labels(), 10, seed=0)
+    drawn = np.bincount(_labels()[sampler.order(0)], minlength=3)
+    assert drawn.tolist() == class_quotas(np.array([60, 30, 10]), balance=0.3).tolist()
+    grown = EpochSampler("progressive:0.5", _labels(), 10, seed=0).order(6)
+    expected = class_quotas(np.array([60, 30, 10]), balance=0.3)
+    assert np.bincount(_labels()[grown]).tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("text", ["shuffle:0.3", "balanced:0", "balanced:1.5", "progressive:x"])
+def test_a_wrong_share_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match=text):
+        EpochSampler(text, _labels(), 10, seed=0)
+
+
 def test_unknown_sampler_is_named() -> None:
     with pytest.raises(ConfigError, match="shuffel"):
         EpochSampler("shuffel", _labels(), 10, seed=0)

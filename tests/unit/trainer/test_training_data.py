@@ -9,6 +9,7 @@ import pytest
 from tests.prepared_sets import write_prepared
 from trainer.commands.fit import add_arguments, to_config
 from trainer.config import FitConfig
+from trainer.errors import ConfigError
 from trainer.training_data import (
     TrainingData,
     choose_training_data,
@@ -57,3 +58,14 @@ def test_without_a_validation_split_no_epoch_can_be_chosen(tmp_path: Path) -> No
 def test_validation_joins_the_training_samples(data: Path) -> None:
     chosen = _choose(_config(data, "--include-valid"))
     assert (len(chosen.split), chosen.valid) == (48, None)
+
+
+def test_a_part_of_the_training_set_is_the_same_for_every_seed(data: Path) -> None:
+    first, second = (_choose(_config(data, "--n-train", "20", "--seed", s)) for s in ("0", "1"))
+    assert len(first.split) == len(set(first.split.sample_ids)) == 20
+    assert first.split.sample_ids == second.split.sample_ids
+
+
+def test_a_part_larger_than_the_training_set_is_refused(data: Path) -> None:
+    with pytest.raises(ConfigError, match="more than the 40"):
+        _choose(_config(data, "--n-train", "41"))
