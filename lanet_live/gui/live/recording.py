@@ -149,9 +149,10 @@ class RecordingControl(QObject):
             self._options.root, setup.facts.source_id, datetime.now().astimezone()
         )
         self._recorder = SessionRecorder(folder, plan)
+        # Names and baselines are told first, so that they hold from the first frame on.
+        self.begun.emit()
         runner.add_sink(self._recorder)
         self._timer.start()
-        self.begun.emit()
         self.changed.emit()
 
     def _check(self) -> None:
