@@ -38,7 +38,8 @@ examples:
   lanet-live --list-cameras
   lanet-live --doctor
 
-What the columns mean: docs/data-dictionary.md. Everything stays on this machine.
+What the columns mean: docs/data-dictionary.md. Everything stays on this machine, unless you
+switch on --lsl.
 """
 
 
@@ -85,6 +86,10 @@ def parse_config(namespace: argparse.Namespace, *, command: str) -> LiveConfig:
         raise ConfigError("A timeline needs time, and pictures have none; leave out plot.")
     if export is None and len(sources) > 1:
         raise ConfigError("The window shows one source at a time; add --export to analyse several.")
+    if export is not None and namespace.lsl and {source.kind for source in sources} != {"camera"}:
+        raise ConfigError(
+            "--lsl sends what happens now; together with --export it works for a camera only."
+        )
     return LiveConfig(
         sources=sources or (SourceConfig("camera", camera=0),),
         engine=EngineConfig(
@@ -104,6 +109,7 @@ def parse_config(namespace: argparse.Namespace, *, command: str) -> LiveConfig:
         ),
         max_faces=namespace.max_faces,
         export=export,
+        with_lsl=namespace.lsl,
         command=command,
     )
 
@@ -163,6 +169,11 @@ def _add_outputs(group: "argparse._ArgumentGroup") -> None:
         choices=COLUMN_SETS,
         help="full adds 52 blendshapes and 478 landmarks (default: basic)",
     )
+    group.add_argument(
+        "--lsl",
+        action="store_true",
+        help="offer the estimates to LSL receivers on the local network (needs the extra [lsl])",
+    )
 
 
 def _add_analysis(group: "argparse._ArgumentGroup") -> None:
@@ -177,7 +188,12 @@ def _add_analysis(group: "argparse._ArgumentGroup") -> None:
     )
     group.add_argument("--precision", choices=PRECISIONS, help="default: the runtime's own choice")
     group.add_argument("--device", metavar="NAME", help="as the runtime names it, e.g. CPU, GPU")
-    group.add_argument("--threads", type=_count, metavar="N", help="CPU threads of the runtime")
+    group.add_argument(
+        "--threads",
+        type=_count,
+        metavar="N",
+        help="CPU threads of the runtime; default for files: 1, beside the face tracker",
+    )
     group.add_argument(
         "--max-faces",
         type=_count,

@@ -119,6 +119,7 @@ class LiveConfig:
         pipeline: Thresholds, views and smoothing.
         max_faces: Faces looked for in a frame.
         export: What to write; None opens the window.
+        with_lsl: Offer the estimates over LSL.
         command: The command line as typed, for the metadata.
     """
 
@@ -127,4 +128,5 @@ class LiveConfig:
     pipeline: PipelineConfig = field(default_factory=PipelineConfig)
     max_faces: int = DEFAULT_MAX_FACES
     export: ExportConfig | None = None
+    with_lsl: bool = False
     command: str = ""

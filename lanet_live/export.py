@@ -26,6 +26,7 @@ from lanet_live.sinks.annotated_video import AnnotatedVideoSink
 from lanet_live.sinks.base import ResultSink
 from lanet_live.sinks.csv_table import CsvSink
 from lanet_live.sinks.jsonl import JsonLinesSink
+from lanet_live.sinks.lsl import LslSink, require_pylsl
 from lanet_live.sinks.metadata import MetadataFile, RunSettings, RunSetup
 from lanet_live.sinks.output_file import sink_error
 from lanet_live.sinks.parquet import ParquetSink, require_pyarrow
@@ -49,7 +50,8 @@ class Exporter:
         config: With `export` set.
 
     Raises:
-        ConfigError: The model does not fit this version, or pyarrow is missing for Parquet.
+        ConfigError: The model does not fit this version, or pyarrow is missing for Parquet
+            or pylsl for LSL.
         EngineError: The model is not usable.
     """
 
@@ -58,6 +60,8 @@ class Exporter:
             raise ValueError("config.export must be set")
         if "parquet" in config.export.formats:
             require_pyarrow()
+        if config.with_lsl:
+            require_pylsl()
         self._config = config
         self._export = config.export
         self._model = load_model(config.engine)
@@ -105,6 +109,7 @@ class _Run:
         self._model = model
         self._job = job
         self._metadata = MetadataFile(job.metadata_path, self._settings())
+        self._lsl = LslSink() if config.with_lsl else None
         self._plot: PlotSink | None = None
         if "plot" in job.outputs:
             self._plot = PlotSink(
@@ -134,7 +139,12 @@ class _Run:
 
     def _open_pipeline(self, facts: SourceFacts) -> Pipeline:
         """Open the pipeline; once it stands, old files go and the metadata say "running"."""
-        pipeline = build_pipeline_factory(self._config, self._model)(facts)
+        config = self._config
+        if config.engine.threads is None and not facts.is_live:
+            # The tracker, at work on the next frame meanwhile, is the slower of the two: more
+            # threads for the model would only take the cores from it.
+            config = replace(config, engine=replace(config.engine, threads=1))
+        pipeline = build_pipeline_factory(config, self._model)(facts)
         try:
             setup = RunSetup(
                 facts=facts,
@@ -147,6 +157,8 @@ class _Run:
             self._metadata.begin(setup)
             if self._plot is not None:
                 self._plot.text = self._plot_text(setup)
+            if self._lsl is not None:
+                self._lsl.open(setup)
         except BaseException:
             pipeline.close()
             raise
@@ -168,6 +180,8 @@ class _Run:
             sinks.append(AnnotatedVideoSink(outputs["video"], overwrite=overwrite))
         if self._plot is not None:
             sinks.append(_KeptOpen(self._plot))
+        if self._lsl is not None:
+            sinks.append(self._lsl)
         # Last, so that it counts what all others have taken.
         return [*self._first_sinks, *sinks, self._metadata]
 

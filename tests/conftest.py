@@ -1,9 +1,11 @@
 """Fixtures shared by all tests."""
 
+import importlib
 import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -27,6 +29,21 @@ def shared_dir() -> Path:
 def tiny_model_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A real ONNX model of 8 classes for 32-px grey crops, with seeded random weights."""
     return write_tiny_model(tmp_path_factory.mktemp("model") / "tiny.onnx")
+
+
+@pytest.fixture(scope="session")
+def loopback_lsl(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
+    """The package pylsl, kept to this machine: its streams are not seen elsewhere."""
+    path = tmp_path_factory.mktemp("lsl") / "lsl_api.cfg"
+    path.write_text(
+        "[multicast]\nResolveScope = machine\nListenAddress = 127.0.0.1\n[log]\nlevel = -3\n"
+    )
+    # Read by the library when it is first used in this process.
+    os.environ["LSLAPICFG"] = str(path)
+    try:
+        return importlib.import_module("pylsl")
+    except (ImportError, RuntimeError) as error:
+        pytest.skip(f"pylsl or liblsl is not installed: {error}")
 
 
 @pytest.fixture(autouse=True)

@@ -37,8 +37,9 @@ _SECTIONS: Final = (
     (
         "check",
         "Everything stays on this machine",
-        "Nothing is sent anywhere; the program needs no network. Unless you choose to store a "
-        "video, a recording holds numbers only and no picture of anybody.",
+        "Nothing is sent anywhere; the program needs no network. Only if you switch on LSL are "
+        "estimates and markers, never pictures, offered on your local network. Unless you choose "
+        "to store a video, a recording holds numbers only and no picture of anybody.",
     ),
     (
         "info",

@@ -68,6 +68,17 @@ LIVE_ACTIONS: Final = (
         icon_name="settings",
     ),
     ActionInfo(
+        "lsl",
+        "Send over LSL",
+        "Offer estimates and markers to LSL receivers on the local network; no picture is sent.",
+        "Ctrl+L",
+        "streaming.set_on",
+        "Live",
+        icon_name="stream",
+        is_checkable=True,
+        caption="LSL",
+    ),
+    ActionInfo(
         "baseline",
         "Neutral baseline…",
         "Measure the resting face of a person, or use a saved profile.",

@@ -32,7 +32,7 @@ def message_for(event: object) -> Message | None:
     if isinstance(event, CameraBack):
         return Message("info", "The camera is back.", timeout_s=6)
     if isinstance(event, SinkFailed):
-        return Message("error", f"The recording ended early; it is kept so far. {event.message}")
+        return Message("error", f"Writing ended early; what was written is kept. {event.message}")
     if isinstance(event, SourceReported) and event.report.warnings:
         return Message("warning", " ".join(event.report.warnings))
     return None

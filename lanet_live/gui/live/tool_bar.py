@@ -17,6 +17,7 @@ _WITH_TEXT: Final = {
     "start_stop": (("Start", "play"), ("Stop", "stop")),
     "pause": (("Pause", "pause"), ("Go on", "play")),
     "record": (("Record", "record"), ("Finish", "record")),
+    "lsl": (("LSL", "stream"),),
     "baseline": (("Baseline", "baseline"),),
     "note": (("Note", "note"),),
 }

@@ -25,6 +25,7 @@ from lanet_live.gui.live.picture_panel import PicturePanel
 from lanet_live.gui.live.recording import RecordingControl
 from lanet_live.gui.live.run import LiveRun, RunnerFactory
 from lanet_live.gui.live.source_menu import SourceMenu, source_of
+from lanet_live.gui.live.streaming import StreamingControl
 from lanet_live.gui.live.timeline_panel import TimelinePanel
 from lanet_live.gui.live.tool_bar import LiveToolBar
 from lanet_live.gui.messages import Message, describe_error
@@ -74,6 +75,7 @@ class LiveWorkspace(Workspace):
         self._book = FaceBook()
         self.run = LiveRun(runner_factory, self)
         self.recording = RecordingControl(self.run, config, self)
+        self.streaming = StreamingControl(self.run, self.actions_by_key["lsl"], self)
         self.markers = MarkerControl(self._marker_time, self)
         self.picture = PicturePanel(self.actions_by_key)
         self.faces = FacesPanel()
@@ -88,6 +90,7 @@ class LiveWorkspace(Workspace):
         self._connect()
         if config.pipeline.smoothing_s is not None:
             self.actions_by_key["smooth"].setChecked(True)
+        self.actions_by_key["lsl"].setChecked(config.with_lsl)
         self._show_state()
 
     @property
@@ -239,6 +242,7 @@ class LiveWorkspace(Workspace):
             self.timeline.timeline.set_limits(event.max_uncertainty, event.min_quality)
             if self.actions_by_key["smooth"].isChecked():
                 self.set_smoothing(True)
+            self.streaming.begin()
         self._show_status()
 
     def _on_state(self, state: RunState) -> None:
@@ -285,6 +289,7 @@ class LiveWorkspace(Workspace):
     def _on_marker_added(self, event: SessionEvent) -> None:
         self.timeline.timeline.set_markers(tuple(self.markers.book.events))
         self.recording.add_event(event)
+        self.streaming.add_event(event)
 
     def _marker_time(self) -> float | None:
         return self._book.now_s if self._book.faces or self.run.facts else None
@@ -352,7 +357,8 @@ class LiveWorkspace(Workspace):
 
     def _connect(self) -> None:
         self.run.delivered.connect(self._on_delivered)
-        self.recording.message_raised.connect(self.message_raised)
+        for control in (self.recording, self.streaming):
+            control.message_raised.connect(self.message_raised)
         self.recording.changed.connect(self._show_state)
         self.recording.begun.connect(self._on_recording_begun)
         self.recording.finished.connect(self._on_recording_finished)
