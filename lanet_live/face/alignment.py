@@ -5,6 +5,8 @@ seen live. Pixel coordinates are continuous: pixel (column i, row j) covers [i, 
 MediaPipe's normalised landmarks times the image size give them.
 """
 
+from math import ceil, floor, isfinite, sqrt
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +17,12 @@ U8Array = NDArray[np.uint8]
 F32Array = NDArray[np.float32]
 F64Array = NDArray[np.float64]
 
+C128Array = NDArray[np.complex128]
+
 N_LANDMARKS = 478
+_TEMPLATE: C128Array = TEMPLATE_UNIT.astype(np.float64).view(np.complex128)[:, 0]
+_TEMPLATE_MEAN = complex(_TEMPLATE.mean())
+_CENTRED_TEMPLATE: C128Array = _TEMPLATE - _TEMPLATE_MEAN
 # From this ratio of crop pixels to frame pixels on, one sample a crop pixel sees all of them.
 _DENSE_SCALE = 0.8
 
@@ -37,28 +44,18 @@ def estimate_frame_to_crop(landmarks_px: F32Array | F64Array, *, size_px: int) -
     """
     if landmarks_px.shape != (N_LANDMARKS, 2):
         raise ValueError(f"landmarks_px must have shape (478, 2), got {landmarks_px.shape}")
-    source = landmarks_px[TEMPLATE_INDICES].astype(np.float64)
-    if not np.isfinite(source).all():
+    # Points as complex numbers: turning and scaling is one multiplication.
+    source: C128Array = landmarks_px[TEMPLATE_INDICES].astype(np.float64).view(np.complex128)[:, 0]
+    source_mean = complex(source.mean())
+    centred = source - source_mean
+    spread = np.vdot(centred, centred).real
+    if not isfinite(spread):
         raise ValueError("landmarks_px must be finite")
-    target = TEMPLATE_UNIT * size_px
-    source_mean, target_mean = source.mean(axis=0), target.mean(axis=0)
-    centred_source, centred_target = source - source_mean, target - target_mean
-    spread = float((centred_source**2).sum())
     if spread <= 1e-12:
         raise ValueError("landmarks_px must not all coincide")
-    cosine = float((centred_source * centred_target).sum()) / spread
-    sine = (
-        float(
-            (
-                centred_source[:, 0] * centred_target[:, 1]
-                - centred_source[:, 1] * centred_target[:, 0]
-            ).sum()
-        )
-        / spread
-    )
-    rotation = np.array([[cosine, -sine], [sine, cosine]])
-    offset = target_mean - rotation @ source_mean
-    return np.hstack([rotation, offset[:, None]])
+    turn = size_px * complex(np.vdot(centred, _CENTRED_TEMPLATE)) / spread
+    offset = size_px * _TEMPLATE_MEAN - turn * source_mean
+    return np.array([[turn.real, -turn.imag, offset.real], [turn.imag, turn.real, offset.imag]])
 
 
 def jitter_crop(
@@ -105,7 +102,8 @@ def cut_crop(image: U8Array, frame_to_crop: F64Array, *, size_px: int) -> U8Arra
     Returns:
         (size_px, size_px, 3) or (size_px, size_px), uint8.
     """
-    scale = float(np.sqrt(abs(np.linalg.det(frame_to_crop[:, :2]))))
+    (a, b, _), (c, d, _) = frame_to_crop.tolist()
+    scale = sqrt(abs(a * d - b * c))
     # Bilinear sampling skips frame pixels when a crop pixel covers several, and the crop shimmers.
     # So whole blocks are averaged first, and what is left of the ratio is sampled twice as densely.
     block_px = int(1 / max(scale, 1e-6))
@@ -158,25 +156,35 @@ def _shrink_around_crop(
 
     Whole blocks, because OpenCV averages them many times faster than broken ones.
     """
-    height, width = image.shape[:2]
-    corners = np.array([[0, 0], [size_px, 0], [0, size_px], [size_px, size_px]], dtype=np.float64)
-    in_frame = (corners - frame_to_crop[:, 2]) @ np.linalg.inv(frame_to_crop[:, :2]).T
-    margin = 2 * block_px
-    limits = np.array([width, height])
-    low = np.clip(np.floor(in_frame.min(axis=0) - margin), 0, limits - 1).astype(int)
-    high = np.clip(np.ceil(in_frame.max(axis=0) + margin), low + 1, limits).astype(int)
-    blocks = -(-(high - low) // block_px)  # rounded up
-    missing = blocks * block_px - (high - low)
+    x0, y0, x1, y1 = _part_under_crop(
+        frame_to_crop, size_px, margin_px=2 * block_px, image_size_hw=image.shape[:2]
+    )
+    width, height = -(-(x1 - x0) // block_px), -(-(y1 - y0) // block_px)  # rounded up
     part = cv2.copyMakeBorder(
-        image[low[1] : high[1], low[0] : high[0]],
-        *(0, int(missing[1]), 0, int(missing[0])),
+        image[y0:y1, x0:x1],
+        *(0, height * block_px - (y1 - y0), 0, width * block_px - (x1 - x0)),
         borderType=cv2.BORDER_REPLICATE,
     )
-    shrunk: U8Array = cv2.resize(
-        part, (int(blocks[0]), int(blocks[1])), interpolation=cv2.INTER_AREA
-    )
-    # frame = low + shrunk * block_px
+    shrunk: U8Array = cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA)
+    # frame = (x0, y0) + shrunk * block_px
     matrix = frame_to_crop.copy()
-    matrix[:, 2] += matrix[:, :2] @ low
+    matrix[:, 2] += matrix[:, 0] * x0 + matrix[:, 1] * y0
     matrix[:, :2] *= block_px
     return shrunk, matrix
+
+
+def _part_under_crop(
+    frame_to_crop: F64Array, size_px: int, *, margin_px: float, image_size_hw: tuple[int, ...]
+) -> tuple[int, int, int, int]:
+    """Return the rectangle x0, y0, x1, y1 of the image that a crop samples, with a margin."""
+    (a, b, tx), (c, d, ty) = frame_to_crop.tolist()
+    determinant = a * d - b * c
+    corners = [(u - tx, v - ty) for u in (0, size_px) for v in (0, size_px)]
+    xs = [(d * u - b * v) / determinant for u, v in corners]
+    ys = [(a * v - c * u) / determinant for u, v in corners]
+    height, width = image_size_hw
+    x0 = min(max(floor(min(xs) - margin_px), 0), width - 1)
+    y0 = min(max(floor(min(ys) - margin_px), 0), height - 1)
+    x1 = min(max(ceil(max(xs) + margin_px), x0 + 1), width)
+    y1 = min(max(ceil(max(ys) + margin_px), y0 + 1), height)
+    return x0, y0, x1, y1

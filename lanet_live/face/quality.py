@@ -10,6 +10,7 @@ people's skins. A covered face shows as low landmark confidence.
 """
 
 from dataclasses import dataclass
+from math import cos, hypot, prod
 from typing import Final
 
 import cv2
@@ -17,7 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lanet_live.face.alignment import cut_crop
-from lanet_live.face.pose import euler_to_rotation
 from lanet_live.face.template import TEMPLATE_INDICES
 from lanet_live.records import FaceTrack, Quality
 
@@ -72,6 +72,8 @@ _CROP_SIZE_PX: Final = 64
 _ROW, _COLUMN = np.mgrid[:_CROP_SIZE_PX, :_CROP_SIZE_PX] / _CROP_SIZE_PX
 # An ellipse within the face: hair and background say nothing about it.
 _FACE_MASK: Final = ((_COLUMN - 0.5) / 0.42) ** 2 + ((_ROW - 0.52) / 0.47) ** 2 < 1
+_MASK: Final = _FACE_MASK.astype(np.uint8)
+_N_IN_MASK: Final = int(_FACE_MASK.sum())
 
 
 def measure_quality(image_bgr: U8Array, track: FaceTrack, *, frame_to_crop: F64Array) -> Quality:
@@ -89,46 +91,32 @@ def measure_quality(image_bgr: U8Array, track: FaceTrack, *, frame_to_crop: F64A
     template_px = track.landmarks_px[TEMPLATE_INDICES].mean(axis=0)
     crop_size_px = 2.0 * float(frame_to_crop[0, :2] @ template_px + frame_to_crop[0, 2])
     scale = _CROP_SIZE_PX / crop_size_px
-    face = _cut_face(image_bgr, frame_to_crop * scale)
-    side_px = crop_size_px / float(np.hypot(frame_to_crop[0, 0], frame_to_crop[0, 1]))
-    spread = float(face[_FACE_MASK].std())
-    laplacian = cv2.Laplacian(face, cv2.CV_32F)[_FACE_MASK]
-    sorted_levels = np.sort(face[_FACE_MASK])
+    # The green channel stands for brightness.
+    face = cut_crop(image_bgr, frame_to_crop * scale, size_px=_CROP_SIZE_PX)[:, :, 1]
+    side_px = crop_size_px / hypot(frame_to_crop[0, 0], frame_to_crop[0, 1])
+    spread = _spread(face)
+    at_most = np.cumsum(np.bincount(face[_FACE_MASK], minlength=256)) / _N_IN_MASK
     factors = {
         "small_face": _SIDE_PX.factor(side_px),
-        "blur": _SHARPNESS.factor(float(laplacian.std()) / max(spread, 1.0)),
-        "dark": _HIGHLIGHT.factor(float(sorted_levels[int(0.95 * sorted_levels.size)])),
-        "overexposed": _BURNT_SHARE.factor(_share_above(sorted_levels, _BURNT_LEVEL)),
+        "blur": _SHARPNESS.factor(_spread(cv2.Laplacian(face, cv2.CV_16S)) / max(spread, 1.0)),
+        "dark": _HIGHLIGHT.factor(float(np.searchsorted(at_most, 0.95))),
+        "overexposed": _BURNT_SHARE.factor(1.0 - float(at_most[_BURNT_LEVEL - 1])),
         "low_contrast": _CONTRAST.factor(spread),
-        "extreme_pose": _FRONTALITY.factor(float(euler_to_rotation(track.pose_rad)[2, 2])),
+        "extreme_pose": _FRONTALITY.factor(cos(track.pose_rad[0]) * cos(track.pose_rad[1])),
         "low_landmark_confidence": _CONFIDENCE.factor(track.score),
         "cut_by_border": _VISIBLE_SHARE.factor(_share_inside(track.landmarks_px, image_bgr)),
     }
     named = sorted((f, name) for name, f in factors.items() if f < _NAMED_BELOW)
-    return Quality(
-        value=float(np.prod(list(factors.values()))), reasons=tuple(name for _, name in named)
-    )
+    return Quality(value=prod(factors.values()), reasons=tuple(name for _, name in named))
 
 
-def _cut_face(image_bgr: U8Array, frame_to_crop: F64Array) -> F32Array:
-    """Return the aligned face, (64, 64), in its green channel, which stands for brightness."""
-    height, width = image_bgr.shape[:2]
-    corners = np.array([[0, 0, 1, 1], [0, 1, 0, 1]]) * _CROP_SIZE_PX - frame_to_crop[:, 2:]
-    in_frame = np.linalg.inv(frame_to_crop[:, :2]) @ corners  # (2, 4)
-    margin = 4 / np.hypot(frame_to_crop[0, 0], frame_to_crop[0, 1])
-    limits = np.array([width, height])
-    low = np.clip(np.floor(in_frame.min(axis=1) - margin), 0, limits - 1).astype(int)
-    high = np.clip(np.ceil(in_frame.max(axis=1) + margin), low + 1, limits).astype(int)
-    green = np.ascontiguousarray(image_bgr[low[1] : high[1], low[0] : high[0], 1])
-    moved = frame_to_crop.copy()
-    moved[:, 2] += moved[:, :2] @ low
-    return cut_crop(green, moved, size_px=_CROP_SIZE_PX).astype(np.float32)
-
-
-def _share_above(sorted_levels: F32Array, level: float) -> float:
-    return 1.0 - float(np.searchsorted(sorted_levels, level)) / sorted_levels.size
+def _spread(levels: cv2.typing.MatLike) -> float:
+    """Return the standard deviation within the face."""
+    return float(cv2.meanStdDev(levels, mask=_MASK)[1][0, 0])
 
 
 def _share_inside(landmarks_px: F32Array, image_bgr: U8Array) -> float:
-    limits = np.array([image_bgr.shape[1], image_bgr.shape[0]])
+    limits = (image_bgr.shape[1], image_bgr.shape[0])
+    if landmarks_px.min() >= 0 and (landmarks_px.max(axis=0) <= limits).all():
+        return 1.0
     return float(((landmarks_px >= 0) & (landmarks_px <= limits)).all(axis=1).mean())
