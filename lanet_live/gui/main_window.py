@@ -16,7 +16,7 @@ from lanet_live.gui.actions import (
 from lanet_live.gui.icons import icon
 from lanet_live.gui.menus import WindowMenus
 from lanet_live.gui.messages import Message
-from lanet_live.gui.rail import Rail
+from lanet_live.gui.rail import Rail, shortcut_of
 from lanet_live.gui.settings import Settings
 from lanet_live.gui.shortcuts import ShortcutsDialog
 from lanet_live.gui.theme import ThemeController
@@ -128,7 +128,13 @@ class MainWindow(QMainWindow):
 
     def show_shortcuts(self) -> None:
         """List what can be done."""
-        sections: list[tuple[str, tuple[ActionInfo, ...]]] = [("The window", SHELL_ACTIONS)]
+        rooms = tuple(
+            ActionInfo(w.key, w.title, f"{w.tooltip}.", shortcut_of(place), "", "")
+            for place, w in enumerate(self._workspaces)
+        )
+        sections: list[tuple[str, tuple[ActionInfo, ...]]] = [
+            ("The window", (*rooms, *SHELL_ACTIONS))
+        ]
         sections += [(w.title, w.action_infos) for w in self._workspaces]
         ShortcutsDialog(sections, self).open()
 

@@ -31,8 +31,8 @@ class Rail(QWidget):
             button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
             button.setCheckable(True)
             button.setMinimumWidth(button.fontMetrics().horizontalAdvance("Analyze") + 20)
-            button.setShortcut(QKeySequence(f"Ctrl+{place + 1}"))
-            button.setToolTip(f"{workspace.tooltip} (Ctrl+{place + 1})")
+            button.setShortcut(QKeySequence(shortcut_of(place)))
+            button.setToolTip(f"{workspace.tooltip} ({shortcut_of(place)})")
             self._group.addButton(button, place)
             column.addWidget(button)
         column.addStretch(1)
@@ -41,3 +41,8 @@ class Rail(QWidget):
     def mark(self, place: int) -> None:
         """Show which workspace is in front."""
         self._group.button(place).setChecked(True)
+
+
+def shortcut_of(place: int) -> str:
+    """Return the key that brings the workspace at a place of the rail to the front."""
+    return f"Ctrl+{place + 1}"

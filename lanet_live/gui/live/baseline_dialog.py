@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
@@ -116,6 +117,14 @@ class BaselineDialog(QDialog):
             self._finish(capture)
         elif capture.is_given_up:
             self._end("The face was away or not usable for too long. Try again in good light.")
+
+    def event(self, event: QEvent) -> bool:
+        """Keep Esc for itself: a tool window hands keys to the actions of the window behind it."""
+        is_override = event.type() == QEvent.Type.ShortcutOverride
+        if is_override and isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_Escape:
+            event.accept()
+            return True
+        return super().event(event)
 
     def _lay_out(self) -> None:
         introduction = QLabel(_INTRODUCTION)

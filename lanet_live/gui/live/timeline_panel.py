@@ -22,7 +22,8 @@ _WINDOWS: Final = (
     (600, "10 min"),
 )
 _HINT: Final = (
-    "Point at it to read values, drag to look back, wheel for more or less time.  "
+    "Point at it or use the arrow keys to read values, drag to look back, "
+    "wheel for more or less time.  "
     "Hatched: not reliable.  Dashed: limits."
 )
 
@@ -140,6 +141,7 @@ class TimelinePanel(QFrame):
     def _on_pointed_at(self, place: tuple[int, float] | None) -> None:
         text = _HINT if place is None else self._describe(*place)
         self._readout.setText(text)
+        self.timeline.setAccessibleDescription(text)
 
     def _describe(self, face_id: int, time_s: float) -> str:
         """Write the values of the sample nearest to the pointer."""

@@ -38,6 +38,8 @@ class FaceCard(QFrame):
         self._name.setToolTip("Name of this face; it is kept with the recording.")
         self._name.setAccessibleName(f"Name of face {face_id}")
         self._name.editingFinished.connect(self._on_renamed)
+        # Out of the field, so that keys are keys again, and on to what comes next.
+        self._name.returnPressed.connect(self.focusNextChild)
         self._summary = QLabel("…")
         self._detail = QLabel()
         self._detail.setProperty("secondary", True)
@@ -127,7 +129,6 @@ class FaceCard(QFrame):
         body.addLayout(meters)
 
     def _on_renamed(self) -> None:
-        self._name.clearFocus()
         self.renamed.emit(self.face_id, self._name.text().strip())
 
     def _on_follow_toggled(self, is_on: bool) -> None:

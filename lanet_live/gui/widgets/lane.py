@@ -63,8 +63,12 @@ class Lane(pg.GraphicsLayout):
         self.name = pg.TextItem(anchor=(0, 0))
         self.name.setParentItem(self.time_box)
         self.name.setPos(6, 3)
+        self._reading_line = pg.InfiniteLine()
+        self._reading_line.setZValue(15)
+        self._reading_line.hide()
         self.time_box.addItem(self.item)
         self.time_box.addItem(self.markers)
+        self.time_box.addItem(self._reading_line, ignoreBounds=True)
         self._show_ticks()
 
     def has_room_for_ticks(self, line_px: float) -> bool:
@@ -106,8 +110,15 @@ class Lane(pg.GraphicsLayout):
     def _show_ticks(self) -> None:
         self._left.setTicks([_LEFT_TICKS if self._has_ticks else [(0.5, self._short_name)]])
 
+    def show_reading_line(self, time_s: float | None) -> None:
+        """Draw a line where values are read; None for none."""
+        self._reading_line.setVisible(time_s is not None)
+        if time_s is not None:
+            self._reading_line.setValue(time_s)
+
     def take_palette(self, palette: QPalette) -> None:
         """Use the colours of the current look."""
+        self._reading_line.setPen(pg.mkPen(palette.color(QPalette.ColorRole.Text), width=1))
         for axis in (self._left, self._bottom):
             axis.setPen(palette.color(QPalette.ColorRole.Mid))
             axis.setTextPen(palette.color(QPalette.ColorRole.PlaceholderText))

@@ -6,7 +6,7 @@ from typing import Final
 
 import pyqtgraph as pg
 from PySide6.QtCore import QEvent, QPointF, Qt, QTimer, Signal
-from PySide6.QtGui import QColor, QHideEvent, QPalette, QShowEvent
+from PySide6.QtGui import QColor, QFocusEvent, QHideEvent, QKeyEvent, QPalette, QShowEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from lanet_live.gui.widgets.lane import Lane
@@ -20,6 +20,9 @@ MAX_WINDOW_S: Final = 600.0
 MAX_LANES: Final = 4
 # Repainting more often than this shows nothing more.
 _REPAINT_MS: Final = 75
+# Shares of the window the arrow keys go by, without and with Shift.
+_STEP: Final = 0.01
+_BIG_STEP: Final = 0.1
 # About one point per two to four pixels of a common screen; strokes cost by the point.
 _MAX_POINTS: Final = 480
 
@@ -37,11 +40,12 @@ class Timeline(QWidget):
 
     following_changed = Signal(bool)
     window_changed = Signal(float)
-    pointed_at = Signal(object)  # (face_id, time_s) under the pointer, or None
+    pointed_at = Signal(object)  # (face_id, time_s) whose values are read, or None
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setAccessibleName("Timeline")
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._graphics = pg.GraphicsLayoutWidget()
         self._graphics.ci.layout.setContentsMargins(0, 4, 10, 2)
         self._graphics.ci.layout.setSpacing(0)
@@ -56,6 +60,7 @@ class Timeline(QWidget):
         self._markers: Sequence[TimelineMarker] = ()
         self._facts: tuple[LaneFacts, ...] = ()
         self._lanes: list[Lane] = []
+        self._reading: tuple[int, float] | None = None  # row of the lane, moment
         self._now_s = 0.0
         self._end_s = 0.0
         self._window_s = 30.0
@@ -174,6 +179,71 @@ class Timeline(QWidget):
         else:
             self.look_at(end_s)
 
+    # Reading values -------------------------------------------------------------------------
+
+    def read_at(self, row: int, time_s: float) -> None:
+        """Tell of a moment in a lane, and draw a line there through all lanes."""
+        self._reading = (row, time_s)
+        for lane in self._lanes:
+            lane.show_reading_line(time_s)
+        self.pointed_at.emit((self._facts[row].face_id, time_s))
+
+    def read_nothing(self) -> None:
+        """Stop reading."""
+        self._reading = None
+        for lane in self._lanes:
+            lane.show_reading_line(None)
+        self.pointed_at.emit(None)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Go along time with left and right (in big steps with Shift), to other faces up and down.
+
+        Keys with Ctrl or Alt belong to the actions of the window.
+        """
+        moves = {
+            Qt.Key.Key_Left: (0, -1),
+            Qt.Key.Key_Right: (0, 1),
+            Qt.Key.Key_Up: (-1, 0),
+            Qt.Key.Key_Down: (1, 0),
+        }
+        move = moves.get(Qt.Key(event.key()))
+        held = event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
+        is_big = held == Qt.KeyboardModifier.ShiftModifier
+        if move is None or not (is_big or not held):
+            super().keyPressEvent(event)
+            return
+        self._move_reading(move[0], move[1] * (_BIG_STEP if is_big else _STEP))
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """Read the newest moment when the keyboard comes here."""
+        super().focusInEvent(event)
+        if event.reason() != Qt.FocusReason.MouseFocusReason:
+            self._move_reading(0, 0.0)
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        """Read no more when the keyboard goes elsewhere."""
+        super().focusOutEvent(event)
+        self.read_nothing()
+
+    def leaveEvent(self, event: QEvent) -> None:
+        """Read no more when the pointer goes elsewhere."""
+        super().leaveEvent(event)
+        self.read_nothing()
+
+    def _move_reading(self, n_rows: int, share: float) -> None:
+        """Read beside the last moment; at the window's edge the window goes along."""
+        if not self._lanes:
+            return
+        low, high = self.visible_s
+        newest_s = min(high, self._now_s)
+        row, time_s = self._reading or (0, newest_s - share * self._window_s)
+        row = min(max(row + n_rows, 0), len(self._lanes) - 1)
+        time_s = min(max(time_s, low), newest_s) + share * self._window_s
+        time_s = min(max(time_s, self._origin_s()), self._now_s)
+        if time_s < low or time_s > high:
+            self.step(share)
+        self.read_at(row, time_s)
+
     # Drawing --------------------------------------------------------------------------------
 
     def refresh(self) -> None:
@@ -239,6 +309,7 @@ class Timeline(QWidget):
     def _rebuild_lanes(self, n_lanes: int) -> None:
         self._graphics.ci.clear()
         self._lanes = []
+        self._reading = None
         for row in range(n_lanes):
             lane = Lane(has_flags=row == 0)
             lane.set_is_lowest(row == n_lanes - 1)
@@ -280,9 +351,8 @@ class Timeline(QWidget):
         self.set_window(self._window_s * factor)
 
     def _on_mouse_moved(self, position: QPointF) -> None:
-        for lane, fact in zip(self._lanes, self._facts, strict=True):
+        for row, lane in enumerate(self._lanes):
             if lane.time_box.sceneBoundingRect().contains(position):
-                time_s = float(lane.time_box.mapSceneToView(position).x())
-                self.pointed_at.emit((fact.face_id, time_s))
+                self.read_at(row, float(lane.time_box.mapSceneToView(position).x()))
                 return
-        self.pointed_at.emit(None)
+        self.read_nothing()
