@@ -15,7 +15,7 @@ from engines.registry import open_engine
 from lanet_live.face.template import TEMPLATE_ID
 from trainer.datasets.prepared import PreparedDataset, PreparedSplit, open_prepared
 from trainer.end_to_end import EndToEndBatches
-from trainer.errors import ConfigError
+from trainer.errors import ConfigError, DataError
 from trainer.fit import plain_command
 from trainer.judging import Answers, judge
 from trainer.loader import EvalLoader
@@ -34,18 +34,20 @@ class EvaluateOptions:
         data: Prepared data set.
         split: "valid", "test" or "train".
         is_end_to_end: Whole pictures through the app's face search, tracker and alignment.
+        n_sampled: Measure only so many images, drawn from those with a label; None: all.
         weights: Of a run: "best", "last", or None for best where there is one.
         backend: Runtime for a model file.
         rule: Label rule instead of the data set's own for this split, or None.
         duplicates_of: Also measure without the images that are pixel for pixel in this split.
         n_resamples: Of the bootstrap.
-        seed: Of the bootstrap.
+        seed: Of the bootstrap and of the draw.
     """
 
     model: Path
     data: str
     split: str
     is_end_to_end: bool = False
+    n_sampled: int | None = None
     weights: str | None = None
     backend: str = "auto"
     rule: str | None = None
@@ -66,7 +68,7 @@ def evaluate(options: EvaluateOptions) -> tuple[dict[str, Any], Predictions]:
         EngineError: The model file or its runtime is unusable.
     """
     dataset = open_prepared(options.data, rule=options.rule)
-    split = dataset.split(options.split)
+    split = open_split(dataset, options)
     predictions, model = _predict(options, split)
     report: dict[str, Any] = {
         "model": predictions.model,
@@ -76,6 +78,7 @@ def evaluate(options: EvaluateOptions) -> tuple[dict[str, Any], Predictions]:
         "label_rule": _rule(dataset, options.split),
         "crops": "whole images, end to end" if options.is_end_to_end else "direct crops",
         "n_images_in_split": len(split),
+        "n_sampled": options.n_sampled,
         "command": plain_command(sys.argv),
         "libraries": library_versions(),
         "commit": source_commit(),
@@ -86,6 +89,25 @@ def evaluate(options: EvaluateOptions) -> tuple[dict[str, Any], Predictions]:
         report["copies"] = {"of_split": options.duplicates_of, "images": copies}
     report["readings"] = _readings(options, predictions, split, copies)
     return report, predictions
+
+
+def open_split(dataset: PreparedDataset, options: EvaluateOptions) -> PreparedSplit:
+    """Open the split that is measured, or the part of it that was asked for.
+
+    Raises:
+        DataError: There is no such split, or it has fewer images with a label.
+    """
+    split = dataset.split(options.split)
+    if options.n_sampled is None:
+        return split
+    labelled = np.flatnonzero(split.label >= 0)
+    if not 0 < options.n_sampled <= len(labelled):
+        raise DataError(
+            f"Between 1 and {len(labelled)} images of the split '{options.split}' can be sampled, "
+            f"not {options.n_sampled}."
+        )
+    generator = np.random.default_rng(options.seed)
+    return split.select(np.sort(generator.choice(labelled, options.n_sampled, replace=False)))
 
 
 def _readings(
@@ -202,7 +224,7 @@ def _fingerprint(split: PreparedSplit, position: int) -> bytes:
 
 def write_table(path: Path, predictions: Predictions, options: EvaluateOptions) -> None:
     """Write the predictions for every image of the split that was measured."""
-    split = open_prepared(options.data).split(options.split)
+    split = open_split(open_prepared(options.data, rule=options.rule), options)
     write_predictions(path, predictions, image_names(split.source_files))
 
 

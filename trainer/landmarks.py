@@ -5,15 +5,15 @@ picture. MediaPipe's mesh is denser than that layout, so that a point is the mea
 four mesh points.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lanet_live.face.alignment import F64Array, estimate_frame_to_crop, transform_points
+from lanet_live.face.alignment import transform_points
 from lanet_live.face.landmarker import FaceLandmarker, RunningMode
+from lanet_live.face.portrait import PlausibleFace, Showing, show
 from lanet_live.face.still import StillFaceFinder
 
 U8Array = NDArray[np.uint8]
@@ -55,59 +55,23 @@ def reduce_to_19_points(landmarks_px: F32Array) -> F32Array:
     return np.stack(points, axis=-2).astype(np.float32)
 
 
-@dataclass(frozen=True, slots=True)
-class _View:
-    """One way to show a small face picture to the landmarker.
-
-    Attributes:
-        pad: Border added on each side, as a share of the picture's shorter side.
-        rotation_deg: Clockwise on screen.
-    """
-
-    pad: float
-    rotation_deg: float = 0.0
-
-
 # Tried in turn until one yields a plausible face. On FER+ Train the first finds 94.5 % of the
 # faces; the others find a good half of the rest: tight, wide and turned ones.
-_VIEWS: Final = (
-    _View(0.25),
-    _View(0.75),
-    _View(0.25, -20),
-    _View(0.5, 20),
-    _View(0.125),
-    _View(0.25, 20),
-    _View(0.5, -20),
+_SHOWINGS: Final = (
+    Showing(0.25),
+    Showing(0.75),
+    Showing(0.25, -20),
+    Showing(0.5, 20),
+    Showing(0.125),
+    Showing(0.25, 20),
+    Showing(0.5, -20),
 )
-# The longer side of a view is enlarged to at least this, or the detector sees too little.
-_VIEW_SIDE_PX: Final = 288
 _CONFIDENCE: Final = 0.2
 # Surroundings shown with a known face box, as a share of its side.
 _BOX_MARGIN: Final = 0.2
-
-
-@dataclass(frozen=True, slots=True)
-class PlausibleFace:
-    """Which meshes can be the face that a face crop shows.
-
-    An answer outside these limits is a mesh on an ear, a hand or the background. The limits were
-    set by eye on the answers for FER+.
-
-    Attributes:
-        sides: Range of the aligned crop's side, in shorter sides of the picture.
-        max_off_centre: How far its centre may lie from the picture's, in longer sides.
-        max_roll_rad: How far the head may be tilted.
-        max_off_centre_of_side: The same limit in sides of the crop: a small face must lie more in
-            the middle than a large one.
-    """
-
-    sides: tuple[float, float]
-    max_off_centre: float
-    max_roll_rad: float
-    max_off_centre_of_side: float
-
-
-# The plain view is to be trusted further than those that were turned or cut tight.
+# An answer outside these limits is a mesh on an ear, a hand or the background. The limits were set
+# by eye on the answers for FER+. The plain showing is trusted further than those that were turned
+# or cut tight.
 PLAIN: Final = PlausibleFace((0.38, 1.6), 0.35, np.deg2rad(85), 0.4)
 STRICT: Final = PlausibleFace((0.55, 1.6), 0.25, np.deg2rad(65), 1.0)
 
@@ -170,13 +134,13 @@ class TrainingFaceFinder:
 
     def _find_in_crop(self, picture_bgr: U8Array) -> F32Array | None:
         size_wh = (picture_bgr.shape[1], picture_bgr.shape[0])
-        for view in _VIEWS:
-            limits = PLAIN if view is _VIEWS[0] else STRICT
-            shown, picture_to_view = _show(picture_bgr, view)
+        for showing in _SHOWINGS:
+            limits = PLAIN if showing is _SHOWINGS[0] else STRICT
+            shown, picture_to_shown = show(picture_bgr, showing)
             for mesh in self._landmarker.find(shown):
-                view_to_picture = cv2.invertAffineTransform(picture_to_view)
-                landmarks = transform_points(view_to_picture, mesh.landmarks_px)
-                if is_plausible_in_crop(landmarks, size_wh, limits):
+                shown_to_picture = cv2.invertAffineTransform(picture_to_shown)
+                landmarks = transform_points(shown_to_picture, mesh.landmarks_px)
+                if limits.allows(landmarks, size_wh):
                     return landmarks.astype(np.float32)
         return None
 
@@ -188,43 +152,3 @@ class TrainingFaceFinder:
             return self._find_in_crop(picture_bgr)
         largest = max(faces, key=lambda face: float(np.ptp(face.landmarks_px, axis=0).prod()))
         return largest.landmarks_px
-
-
-def is_plausible_in_crop(
-    landmarks_px: F64Array, size_wh: tuple[int, int], limits: PlausibleFace = PLAIN
-) -> bool:
-    """Tell whether a mesh can be the face that fills a picture of this size."""
-    try:
-        to_crop = estimate_frame_to_crop(landmarks_px, size_px=1)
-    except ValueError:
-        return False
-    rotation = to_crop[:, :2]
-    side = 1 / np.sqrt(np.linalg.det(rotation))
-    centre = np.linalg.solve(rotation, np.array([0.5, 0.5]) - to_crop[:, 2])
-    off_centre = np.abs(centre - np.array(size_wh) / 2).max()
-    roll = abs(np.arctan2(rotation[1, 0], rotation[0, 0]))
-    return bool(
-        limits.sides[0] <= side / min(size_wh) <= limits.sides[1]
-        and off_centre <= limits.max_off_centre * max(size_wh)
-        and off_centre <= limits.max_off_centre_of_side * side
-        and roll <= limits.max_roll_rad
-    )
-
-
-def _show(picture_bgr: U8Array, view: _View) -> tuple[U8Array, F64Array]:
-    """Pad with the border's pixels, enlarge and turn; return the view and picture -> view."""
-    height, width = picture_bgr.shape[:2]
-    pad = round(view.pad * min(width, height))
-    scale = max(1.0, _VIEW_SIDE_PX / (max(width, height) + 2 * pad))
-    size_wh = (round((width + 2 * pad) * scale), round((height + 2 * pad) * scale))
-    centre = (size_wh[0] / 2, size_wh[1] / 2)
-    turn = cv2.getRotationMatrix2D(centre, -view.rotation_deg, 1.0)
-    affine = np.hstack(
-        [turn[:, :2] * scale, turn[:, 2:] + turn[:, :2] @ np.full((2, 1), pad * scale)]
-    )
-    matrix = affine.copy()
-    matrix[:, 2] += 0.5 * matrix[:, :2].sum(axis=1) - 0.5  # OpenCV counts from pixel centres.
-    shown: U8Array = cv2.warpAffine(
-        picture_bgr, matrix, size_wh, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
-    )
-    return shown, affine

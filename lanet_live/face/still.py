@@ -1,20 +1,20 @@
 """Find the faces of one picture on its own: no memory, no identities."""
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lanet_live.face.agreement import NO_AGREEMENT, keypoint_disagreement
+from lanet_live.face.found_face import FoundFace
 from lanet_live.face.landmarker import FaceDetector, FaceLandmarker, FaceMesh, RunningMode
 from lanet_live.face.matching import is_same_face, landmark_box
+from lanet_live.face.portrait_finder import PortraitFinder
 from lanet_live.face.pose import head_pose
 from lanet_live.face.search import Candidate, look_closer, search
 from lanet_live.face.views import View, coarse_views, fine_views, square_view_around
 
 U8Array = NDArray[np.uint8]
-F32Array = NDArray[np.float32]
 
 # The landmarker looks at a square this many times as wide as the detector's box: the whole head
 # with some air. A twisted or covered face that gets no mesh in one framing often gets it in another
@@ -27,29 +27,12 @@ _REPEATED_DETECTION_CONFIDENCE: Final = 0.2
 _MESHES_PER_VIEW: Final = 3
 
 
-@dataclass(frozen=True, slots=True)
-class FoundFace:
-    """One face in one picture.
-
-    Attributes:
-        score: Confidence of the landmarks, 0 to 1: the detector's score of a closer look, lowered
-            as its key points and the landmarks disagree.
-        landmarks_px: (478, 2) float32, continuous pixels of the picture.
-        blendshapes: (52,) float32 in the order of `lanet_live.face.landmarker.BLENDSHAPE_NAMES`.
-        pose_rad: (3,) float32: Rx, Ry, Rz as in `lanet_live.face.pose`.
-    """
-
-    score: float
-    landmarks_px: F32Array
-    blendshapes: F32Array
-    pose_rad: F32Array
-
-
 class StillFaceFinder:
     """Faces, landmarks and head pose of single pictures.
 
     The detector searches the picture and overlapping tiles of it; each candidate is then measured
-    by the landmarker in a square of its own. Opened, used and closed in one thread.
+    by the landmarker in a square of its own. A picture in which nothing is found this way is looked
+    at again as a portrait. Opened, used and closed in one thread.
     """
 
     def __init__(self, *, max_faces: int = 16, min_confidence: float = 0.5) -> None:
@@ -67,6 +50,7 @@ class StillFaceFinder:
             max_faces=_MESHES_PER_VIEW,
             min_detection_confidence=min(min_confidence, _REPEATED_DETECTION_CONFIDENCE),
         )
+        self._portraits = PortraitFinder()
 
     def find(self, image_bgr: U8Array) -> tuple[FoundFace, ...]:
         """Find the faces of a picture.
@@ -89,12 +73,16 @@ class StillFaceFinder:
                 faces.append(face)
             if len(faces) == self._max_faces:
                 break
+        if not faces:
+            face = self._portraits.find(image_bgr)
+            return () if face is None else (face,)
         return tuple(faces)
 
     def close(self) -> None:
         """Free the models. May be called twice."""
         self._detector.close()
         self._landmarker.close()
+        self._portraits.close()
 
     def _measure(self, image_bgr: U8Array, candidate: Candidate) -> FoundFace | None:
         """Put a mesh on a candidate; None when no mesh agrees with it."""

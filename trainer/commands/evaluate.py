@@ -32,6 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="whole images through the app's face search and alignment; a missed face is an error",
     )
     parser.add_argument(
+        "--sample", type=int, metavar="N", help="measure only N images, drawn with the seed"
+    )
+    parser.add_argument(
         "--rule", choices=("majority", "plurality", "given"), help="labels; default: the data's own"
     )
     parser.add_argument(
@@ -49,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="measure also without the images that are pixel for pixel in this split",
     )
     parser.add_argument("--resamples", type=int, default=1000, help="of the bootstrap")
-    parser.add_argument("--seed", type=int, default=0, help="of the bootstrap")
+    parser.add_argument("--seed", type=int, default=0, help="of bootstrap and sample")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -65,6 +68,7 @@ def run(args: argparse.Namespace) -> int:
         data=args.data,
         split=args.split,
         is_end_to_end=args.end_to_end,
+        n_sampled=args.sample,
         weights=args.weights,
         backend=args.backend,
         rule=args.rule,

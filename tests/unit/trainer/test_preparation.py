@@ -20,7 +20,7 @@ from trainer.datasets.folder import read_folder
 from trainer.datasets.preparation import PreparationOptions, prepare
 from trainer.datasets.prepared import open_prepared
 from trainer.errors import DataError
-from trainer.landmarks import STRICT, TrainingFaceFinder, is_plausible_in_crop
+from trainer.landmarks import PLAIN, STRICT, TrainingFaceFinder
 
 
 class InlineExecutor:
@@ -262,16 +262,16 @@ def test_a_face_is_found_in_its_box_in_a_photograph_and_in_a_tiny_crop(
 
 def test_a_mesh_that_cannot_be_the_pictures_face_is_refused() -> None:
     good = face_landmarks(centre_px=24, side_px=44)
-    assert is_plausible_in_crop(good, (48, 48))
-    assert not is_plausible_in_crop(face_landmarks(centre_px=24, side_px=12), (48, 48))
-    assert not is_plausible_in_crop(face_landmarks(centre_px=42, side_px=44), (48, 48))
+    assert PLAIN.allows(good, (48, 48))
+    assert not PLAIN.allows(face_landmarks(centre_px=24, side_px=12), (48, 48))
+    assert not PLAIN.allows(face_landmarks(centre_px=42, side_px=44), (48, 48))
     small = face_landmarks(centre_px=21, side_px=22)
-    assert is_plausible_in_crop(small, (48, 48))
-    assert not is_plausible_in_crop(small - 8, (48, 48))  # small faces lie in the middle
-    assert not is_plausible_in_crop(small, (48, 48), STRICT)
+    assert PLAIN.allows(small, (48, 48))
+    assert not PLAIN.allows(small - 8, (48, 48))  # small faces lie in the middle
+    assert not STRICT.allows(small, (48, 48))
     turned = (good - 24) @ np.array([[0.0, 1.0], [-1.0, 0.0]]) + 24
-    assert not is_plausible_in_crop(turned, (48, 48))
-    assert not is_plausible_in_crop(np.full((478, 2), np.nan), (48, 48))
+    assert not PLAIN.allows(turned, (48, 48))
+    assert not PLAIN.allows(np.full((478, 2), np.nan), (48, 48))
 
 
 def test_a_split_that_is_open_survives_a_new_preparation(

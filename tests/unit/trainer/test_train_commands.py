@@ -68,6 +68,25 @@ def test_evaluate_writes_a_row_for_every_image(run: Path, data: Path, tmp_path: 
     assert json.loads(again.read_text())["readings"]["4 classes"]["metrics"]["accuracy"] == first
 
 
+def test_a_sample_is_drawn_from_the_images_with_a_label(
+    run: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = {"json": tmp_path / "m.json", "predictions": tmp_path / "p.csv"}
+    arguments = ["evaluate", str(run), "--data", str(data), "--resamples", "5", "--sample", "6"]
+    outputs = [word for name, path in files.items() for word in (f"--{name}", str(path))]
+    assert main([*arguments, *outputs]) == 0
+    report = json.loads(files["json"].read_text())
+    assert (report["n_sampled"], report["n_images_in_split"]) == (6, 6)
+    with files["predictions"].open() as file:
+        first = [row["image"] for row in csv.DictReader(file)]
+    assert len(set(first)) == 6
+    assert main([*arguments, *outputs, "--seed", "1"]) == 0
+    with files["predictions"].open() as file:
+        assert [row["image"] for row in csv.DictReader(file)] != first
+    assert main([*arguments, "--sample", "17"]) == 2
+    assert "Between 1 and 16 images" in capsys.readouterr().err
+
+
 def test_exported_model_answers_as_the_run(run: Path, data: Path, tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
     options = ["--ensemble", "mirror", "--calibrate", str(data), "--name", "tiny"]
