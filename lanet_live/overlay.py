@@ -1,5 +1,6 @@
 """Draws a result onto a copy of the frame it was measured on. Needs no display."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import cv2
@@ -12,6 +13,7 @@ _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _UNRELIABLE: Rgb = (0x9A, 0x9D, 0xA1)
 _BAR_GROUND: Rgb = (0x2A, 0x2D, 0x31)
 _BAR_FILL: Rgb = (0xF2, 0xF3, 0xF5)
+_NO_NAMES: Mapping[int, str] = {}
 # Sizes for a picture of this height; they grow and shrink with it.
 _REFERENCE_HEIGHT_PX = 540
 _MIN_SCALE = 0.95
@@ -37,10 +39,14 @@ class _Pen:
         )
 
 
-def draw_result(result: FrameResult) -> U8Array:
+def draw_result(result: FrameResult, *, names: Mapping[int, str] = _NO_NAMES) -> U8Array:
     """Draw box, id, most probable expression and an uncertainty bar for every face.
 
     A face whose estimate is not reliable is drawn in grey and says so.
+
+    Args:
+        result: The frame and what was measured on it.
+        names: Stand in place of the id, by id.
 
     Returns:
         A new picture, (H, W, 3) uint8 BGR.
@@ -48,11 +54,36 @@ def draw_result(result: FrameResult) -> U8Array:
     picture = result.frame.image_bgr.copy()
     pen = _Pen.for_height(picture.shape[0])
     for track, estimate in zip(result.tracks, result.estimates, strict=True):
-        _draw_face(picture, track, estimate, pen)
+        name = names.get(track.face_id) or f"#{track.face_id}"
+        _draw_face(picture, track, estimate, name=name, pen=pen)
     return picture
 
 
-def _draw_face(picture: U8Array, track: FaceTrack, estimate: ExpressionEstimate, pen: _Pen) -> None:
+def draw_card(size_wh: tuple[int, int], text: str) -> U8Array:
+    """Draw a dark picture with one line of text in its middle.
+
+    Args:
+        size_wh: In pixels.
+        text: What it says.
+
+    Returns:
+        (H, W, 3) uint8 BGR.
+    """
+    width, height = size_wh
+    picture = np.full((height, width, 3), _bgr(_BAR_GROUND), dtype=np.uint8)
+    scale = _Pen.for_height(height).font_scale
+    (text_width, text_height), _ = cv2.getTextSize(text, _FONT, scale, 1)
+    if text_width > 0.9 * width:
+        scale *= 0.9 * width / text_width
+        (text_width, text_height), _ = cv2.getTextSize(text, _FONT, scale, 1)
+    place = ((width - text_width) // 2, (height + text_height) // 2)
+    cv2.putText(picture, text, place, _FONT, scale, _bgr(_BAR_FILL), 1, cv2.LINE_AA)
+    return picture
+
+
+def _draw_face(
+    picture: U8Array, track: FaceTrack, estimate: ExpressionEstimate, *, name: str, pen: _Pen
+) -> None:
     winner = int(np.argmax(estimate.probabilities))
     color = class_colors(estimate.labels)[winner] if estimate.is_reliable else _UNRELIABLE
     left, top, right, bottom = (round(float(value)) for value in track.box_xyxy_px)
@@ -61,7 +92,7 @@ def _draw_face(picture: U8Array, track: FaceTrack, estimate: ExpressionEstimate,
         cv2.rectangle(
             picture, (left, top), (right, bottom), _bgr(ink), pen.line_px + extra_px, cv2.LINE_AA
         )
-    text = f"#{track.face_id} {estimate.expression} {estimate.probabilities[winner]:.2f}"
+    text = f"{name} {estimate.expression} {estimate.probabilities[winner]:.2f}"
     if not estimate.is_reliable:
         text += " ?"
     _draw_label(picture, (left, top, bottom), text, color, estimate.uncertainty, pen)

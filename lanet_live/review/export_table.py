@@ -14,13 +14,15 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lanet_live import __version__
 from lanet_live.errors import ConfigError, SinkError
 from lanet_live.export_plan import METADATA_SUFFIX
 from lanet_live.review.edits import Edits
+from lanet_live.review.export_watch import ExportWatch
 from lanet_live.review.recording import Recording
-from lanet_live.review.reviewed import review
+from lanet_live.review.reviewed import Reviewed, review
 from lanet_live.review.table import NO_FACE
 from lanet_live.sessions.events import EXCLUDED, write_events
 from lanet_live.sinks.output_file import published
@@ -29,6 +31,7 @@ from lanet_live.sinks.table import Column, TableLayout
 NAME_COLUMN: Final = "face_name"
 EVENTS_SUFFIX: Final = ".events.csv"
 _BATCH_ROWS: Final = 20_000
+_WATCH_ROWS: Final = 500
 _MAX_SHEET_ROWS: Final = 1_048_575  # and the header
 _MAX_SHEET_COLUMNS: Final = 16_384
 
@@ -44,7 +47,12 @@ class ExportSpan:
 
 
 def export_table(
-    path: Path, recording: Recording, edits: Edits, span: ExportSpan | None = None
+    path: Path,
+    recording: Recording,
+    edits: Edits,
+    *,
+    span: ExportSpan | None = None,
+    watch: ExportWatch | None = None,
 ) -> int:
     """Write the table and, beside it, its events and metadata; returns the number of rows.
 
@@ -53,10 +61,12 @@ def export_table(
         recording: What was opened.
         edits: In force.
         span: Which part; everything when None.
+        watch: Told how far it is.
 
     Raises:
         ConfigError: The format is not known, its package is missing, or the path is the recording.
         SinkError: It cannot be written.
+        ExportCancelled: It was stopped; nothing is left of it.
     """
     write = _WRITERS.get(path.suffix.lower())
     if write is None:
@@ -65,34 +75,51 @@ def export_table(
         raise ConfigError(f"{path} is the recording itself, which is never changed.")
     # A table that was exported from a review before has the column already.
     header = (*(name for name in _header(recording) if name != NAME_COLUMN), NAME_COLUMN)
-    counted = _Counted(_edited_rows(recording, edits, span or ExportSpan()))
+    reviewed = review(recording, edits)
+    is_kept = _kept(recording, reviewed, span or ExportSpan())
+    rows = _edited_rows(recording, edits, reviewed, is_kept)
+    counted = _Counted(rows, int(is_kept.sum()), watch or ExportWatch())
     with published(path, overwrite=True) as part:
         write(part, header, counted)
+        counted.watch.check()
     write_events(path.with_name(path.stem + EVENTS_SUFFIX), edits.events)
     _write_metadata(path, recording, edits, span or ExportSpan(), n_rows=counted.n_rows)
     return counted.n_rows
 
 
 class _Counted:
-    """Rows on their way, counted."""
+    """Rows on their way, counted; who watches is told now and then."""
 
-    def __init__(self, rows: Iterator[_Row]) -> None:
+    def __init__(self, rows: Iterator[_Row], n_expected: int, watch: ExportWatch) -> None:
         self._rows = rows
+        self._n_expected = n_expected
+        self.watch = watch
         self.n_rows = 0
 
     def __iter__(self) -> Iterator[_Row]:
         for row in self._rows:
+            if self.n_rows % _WATCH_ROWS == 0:
+                self.watch.step(self.n_rows, self._n_expected)
             self.n_rows += 1
             yield row
+        self.watch.finish()
 
 
-def _edited_rows(recording: Recording, edits: Edits, span: ExportSpan) -> Iterator[_Row]:
-    table, reviewed = recording.table, review(recording, edits)
+def _kept(recording: Recording, reviewed: Reviewed, span: ExportSpan) -> NDArray[np.bool_]:
+    """Return which rows are written, (N,)."""
+    time_s = recording.table.time_s
     is_kept = ~reviewed.is_excluded
     if span.start_s is not None:
-        is_kept &= table.time_s >= span.start_s
+        is_kept &= time_s >= span.start_s
     if span.end_s is not None:
-        is_kept &= table.time_s <= span.end_s
+        is_kept &= time_s <= span.end_s
+    return is_kept
+
+
+def _edited_rows(
+    recording: Recording, edits: Edits, reviewed: Reviewed, is_kept: NDArray[np.bool_]
+) -> Iterator[_Row]:
+    table = recording.table
     header = _header(recording)
     face_place, reliable_place = header.index("face_id"), header.index("reliable")
     name_place = header.index(NAME_COLUMN) if NAME_COLUMN in header else len(header)
@@ -200,6 +227,16 @@ def _write_xlsx(path: Path, header: Sequence[str], rows: _Counted) -> None:
     book = Workbook(write_only=True)
     sheet = book.create_sheet("frames")
     sheet.freeze_panes = "A2"
+    try:
+        _fill_sheet(sheet, header, rows)
+    except BaseException:
+        # Else its half-written parts complain when they are thrown away.
+        sheet.close()
+        raise
+    book.save(path)
+
+
+def _fill_sheet(sheet: Any, header: Sequence[str], rows: _Counted) -> None:
     sheet.append(list(header))
     kinds = _kinds(header)
     for row in rows:
@@ -209,7 +246,6 @@ def _write_xlsx(path: Path, header: Sequence[str], rows: _Counted) -> None:
             )
         values = [_as_value(text, kind) for text, kind in zip(row, kinds, strict=True)]
         sheet.append([_as_cell(sheet, value) for value in values])
-    book.save(path)
 
 
 def _as_cell(sheet: Any, value: int | float | str | None) -> Any:

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
 
 from lanet_live.gui.readings import FaceReading
-from lanet_live.records import ExpressionEstimate, Quality
 from lanet_live.review.edits import EditHistory, Edits
+from lanet_live.review.frame_rows import estimate_of
 from lanet_live.review.recording import Recording, open_recording
 from lanet_live.review.reviewed import Reviewed, review
 from lanet_live.review.series import FaceSeries, rows_of_face, series_of
@@ -163,19 +163,8 @@ class ReviewDocument(QObject):
         """Return what one row says of a face."""
         assert self._loaded is not None
         assert self.reviewed is not None
-        table = self._loaded.recording.table
-        value = float(table.quality[row])
-        is_poor = value < self.edits.limits.min_quality
-        estimate = ExpressionEstimate(
-            face_id=face_id,
-            probabilities=table.probabilities[row],
-            smoothed=None,
-            uncertainty=float(table.uncertainty[row]),
-            disagreement=None,
-            quality=Quality(value, ("low_quality",) if is_poor else ()),
-            is_reliable=bool(self.reviewed.is_reliable[row]),
-            labels=table.labels,
-        )
+        table, min_quality = self._loaded.recording.table, self.edits.limits.min_quality
+        estimate = estimate_of(table, self.reviewed, row, min_quality=min_quality)
         note = "in an excluded range" if self.reviewed.is_excluded[row] else ""
         return FaceReading(self.edits.name_of(face_id), estimate, estimate.probabilities, note)
 

@@ -1,9 +1,9 @@
-"""Writes what is reviewed to files, beside the GUI thread."""
+"""Asks where to write what is reviewed, has it written beside the GUI thread, and tells."""
 
 from collections.abc import Callable
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from PySide6.QtCore import QObject, QUrl, Signal
 from PySide6.QtGui import QDesktopServices
@@ -11,34 +11,49 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 
 from lanet_live.gui.messages import Message, describe_error
 from lanet_live.gui.review.document import ReviewDocument
-from lanet_live.gui.review.jobs import BackgroundJobs, Job
+from lanet_live.gui.review.export_jobs import ExportJobs
+from lanet_live.review.edits import Edits
 from lanet_live.review.export_table import ExportSpan, export_table
+from lanet_live.review.export_video import export_video
+from lanet_live.review.export_watch import ExportCancelled, ExportWatch
 from lanet_live.review.plot import draw_review
+from lanet_live.review.recording import Recording
 from lanet_live.review.report import ReportOptions, write_report
 
 _TABLES: Final = "CSV (*.csv);;Parquet (*.parquet);;Excel (*.xlsx)"
 _PLOTS: Final = "PNG (*.png);;SVG (*.svg)"
 _REPORTS: Final = "HTML (*.html)"
+_VIDEOS: Final = "MP4 (*.mp4)"
+
+_Work = Callable[[Recording, Edits, ExportWatch], Any]
 
 
 class ExportControl(QObject):
-    """Asks where to, and writes. Lives in the GUI thread."""
+    """Writes the state of the review at the moment it is asked. Lives in the GUI thread."""
 
     message_raised = Signal(object)
 
     def __init__(
         self,
         document: ReviewDocument,
-        jobs: BackgroundJobs,
         window: QWidget,
         selection: Callable[[], tuple[float, float] | None],
     ) -> None:
         super().__init__(window)
         self._document = document
-        self._jobs = jobs
         self._window = window
         self._selection = selection
+        self._video: tuple[Path, float] | None = None
         self.options = ReportOptions()
+        self.jobs = ExportJobs(self)
+        self.jobs.written.connect(self._on_written)
+        self.jobs.failed.connect(self._on_failed)
+
+    def use_video(self, path: Path | None, *, shift_s: float = 0.0) -> None:
+        """Draw on the pictures of this video; None for the recording's own."""
+        self._video = None if path is None else (path, shift_s)
+
+    # Actions, named in review.actions ---------------------------------------------------------
 
     def export_table(self) -> None:
         """Ask for a file and write the table."""
@@ -46,39 +61,63 @@ class ExportControl(QObject):
 
     def export_selection(self) -> None:
         """Ask for a file and write the selected range."""
-        selected_s = self._selection()
-        if selected_s is None:
+        if self._selection() is None:
             text = "Select a range first: I at its beginning, O at its end."
             self.message_raised.emit(Message("info", text, timeout_s=8))
             return
-        write = partial(self.write_table, span=ExportSpan(*selected_s))
-        self._ask("Export the selection", _TABLES, ".csv", write)
+        self._ask("Export the selection", _TABLES, ".csv", self.write_selection)
 
     def export_plot(self) -> None:
         """Ask for a file and draw the recording."""
         self._ask("Export the plot", _PLOTS, ".png", self.write_plot)
 
+    def export_video(self) -> None:
+        """Ask for a file and draw on the video."""
+        self._ask("Export an annotated video", _VIDEOS, ".mp4", self.write_video)
+
     def export_report(self) -> None:
         """Ask for a file and write the report."""
         self._ask("Export a report", _REPORTS, ".html", self.write_report)
 
-    def write_table(self, path: Path, *, span: ExportSpan | None = None) -> None:
+    def cancel(self) -> None:
+        """Stop what is being written."""
+        self.jobs.cancel()
+
+    # Writing ----------------------------------------------------------------------------------
+
+    def write_table(self, path: Path) -> None:
         """Write the table to a file."""
-        recording, edits = self._document.recording, self._document.edits
-        if recording is not None:
-            self._write(path, lambda: export_table(path, recording, edits, span))
+        self._write(path, lambda r, e, watch: export_table(path, r, e, watch=watch))
+
+    def write_selection(self, path: Path) -> None:
+        """Write the selected range to a file."""
+        span = self._span()
+        self._write(path, lambda r, e, watch: export_table(path, r, e, span=span, watch=watch))
 
     def write_plot(self, path: Path) -> None:
         """Draw the recording into a file."""
-        recording, edits = self._document.recording, self._document.edits
-        if recording is not None:
-            self._write(path, lambda: draw_review(path, recording, edits))
+        self._write(path, lambda r, e, _watch: draw_review(path, r, e))
+
+    def write_video(self, path: Path) -> None:
+        """Draw on the video, of the selected range if there is one."""
+        span, video = self._span(), self._video
+
+        def work(recording: Recording, edits: Edits, watch: ExportWatch) -> str:
+            if video is not None:
+                recording = replace(recording, video_path=video[0], video_shift_s=video[1])
+            n_missing = export_video(path, recording, edits, span=span, watch=watch)
+            return f"{n_missing} frames have no picture in the video." if n_missing else ""
+
+        self._write(path, work)
 
     def write_report(self, path: Path) -> None:
         """Write the report to a file."""
-        recording, edits, options = self._document.recording, self._document.edits, self.options
-        if recording is not None:
-            self._write(path, lambda: write_report(path, recording, edits, options))
+        options = self.options
+        self._write(path, lambda r, e, _watch: write_report(path, r, e, options))
+
+    def _span(self) -> ExportSpan:
+        selected_s = self._selection()
+        return ExportSpan() if selected_s is None else ExportSpan(*selected_s)
 
     def _ask(self, title: str, filters: str, suffix: str, write: Callable[[Path], None]) -> None:
         recording = self._document.recording
@@ -95,16 +134,21 @@ class ExportControl(QObject):
                 path = path.with_suffix(chosen_filter.split("*")[-1].rstrip(")"))
             write(path)
 
-    def _write(self, path: Path, work: Callable[[], object]) -> None:
-        self._jobs.submit(
-            Job(f"export {path}", work, partial(self._on_written, path), self._on_failed)
-        )
+    def _write(self, path: Path, work: _Work) -> None:
+        recording, edits = self._document.recording, self._document.edits
+        if recording is not None:
+            self.jobs.submit(path, lambda watch: work(recording, edits, watch))
 
-    def _on_written(self, path: Path, _outcome: object) -> None:
+    def _on_written(self, path: Path, outcome: object) -> None:
         def open_folder() -> None:
             QDesktopServices.openUrl(QUrl.fromLocalFile(str(path.parent)))
 
-        self.message_raised.emit(Message("info", f"Written to {path}.", "Show folder", open_folder))
+        note = outcome if isinstance(outcome, str) else ""
+        text = f"Written to {path}. {note}".strip()
+        self.message_raised.emit(Message("info", text, "Show folder", open_folder))
 
     def _on_failed(self, error: BaseException) -> None:
-        self.message_raised.emit(Message("error", describe_error(error)))
+        if isinstance(error, ExportCancelled):
+            self.message_raised.emit(Message("info", str(error), timeout_s=8))
+        else:
+            self.message_raised.emit(Message("error", describe_error(error)))

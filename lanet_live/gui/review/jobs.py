@@ -33,8 +33,9 @@ class BackgroundJobs(QObject):
     busy_changed = Signal(bool)
     _woken = Signal()
 
-    def __init__(self, parent: QObject | None = None) -> None:
+    def __init__(self, parent: QObject | None = None, *, thread_name: str = "lanet-review") -> None:
         super().__init__(parent)
+        self._thread_name = thread_name
         self._changed = threading.Condition()
         self._waiting: OrderedDict[str, Job] = OrderedDict()
         self._outcomes: SimpleQueue[Callable[[], None]] = SimpleQueue()
@@ -53,7 +54,7 @@ class BackgroundJobs(QObject):
             self._waiting[job.key] = job
             self._changed.notify()
         if self._thread is None:
-            self._thread = threading.Thread(target=self._work, name="lanet-review", daemon=True)
+            self._thread = threading.Thread(target=self._work, name=self._thread_name, daemon=True)
             self._thread.start()
         self.busy_changed.emit(True)
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-import numpy as np
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import (
@@ -18,7 +17,8 @@ from PySide6.QtWidgets import (
 from lanet_live.gui.icons import icon
 from lanet_live.gui.readings import FaceReading
 from lanet_live.gui.widgets.video_view import VideoView
-from lanet_live.records import FaceTrack, Frame, FrameResult
+from lanet_live.records import Frame, FrameResult
+from lanet_live.review.frame_rows import track_of
 from lanet_live.review.table import FrameTable
 
 
@@ -48,7 +48,7 @@ class ReviewPicture(QFrame):
     ) -> None:
         """Show a picture and, if given, what was measured on it."""
         self._stack.setCurrentWidget(self.view)
-        tracks = tuple(_track(table, face_id, row) for face_id, (row, _) in readings.items())
+        tracks = tuple(track_of(table, face_id, row) for face_id, (row, _) in readings.items())
         result = FrameResult(
             frame=frame,
             tracks=tracks,
@@ -103,16 +103,3 @@ class ReviewPicture(QFrame):
         column.addLayout(row)
         column.addStretch(1)
         return page
-
-
-def _track(table: FrameTable, face_id: int, row: int) -> FaceTrack:
-    """Return what a table knows of a face's place; it has no landmarks to draw."""
-    left, top, width, height = table.box_xywh_px[row]
-    return FaceTrack(
-        face_id=face_id,
-        box_xyxy_px=np.array([left, top, left + width, top + height], dtype=np.float32),
-        score=1.0,
-        landmarks_px=np.full((478, 2), np.nan, dtype=np.float32),
-        blendshapes=np.zeros(52, dtype=np.float32),
-        pose_rad=np.zeros(3, dtype=np.float32),
-    )

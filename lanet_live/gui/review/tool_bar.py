@@ -13,7 +13,8 @@ from lanet_live.gui.widgets.divider import divider
 from lanet_live.gui.widgets.lane import format_time
 
 _OPEN: Final = ("review_open", "review_open_table", "review_video")
-_EXPORTS: Final = ("export_table", "export_selection", "export_plot", "export_report")
+_TABLES: Final = ("export_table", "export_selection")
+_EXPORTS: Final = (*_TABLES, "export_plot", "export_video", "export_report")
 
 
 class ReviewToolBar(QWidget):

@@ -13,6 +13,7 @@ from lanet_live.gui.review.actions import REVIEW_ACTIONS
 from lanet_live.gui.review.document import Loaded, ReviewDocument, load
 from lanet_live.gui.review.editing import EditControl
 from lanet_live.gui.review.events_panel import EventsPanel
+from lanet_live.gui.review.export_progress import ExportProgress
 from lanet_live.gui.review.exports import ExportControl
 from lanet_live.gui.review.faces_panel import ReviewFaces
 from lanet_live.gui.review.jobs import BackgroundJobs, Job
@@ -39,7 +40,7 @@ _VIDEO_FILTER: Final = (
 _NEEDS_RECORDING: Final = (
     *("play", "frame_back", "frame_ahead", "second_back", "second_ahead", "to_begin", "to_end"),
     *("mark_in", "mark_out", "select_none", "exclude", "add_event", "merge", "review_video"),
-    *("export_table", "export_selection", "export_plot", "export_report"),
+    *("export_table", "export_selection", "export_plot", "export_video", "export_report"),
 )
 _REMEMBERED: Final = ("review_lines", "review_box", "review_label")
 
@@ -67,7 +68,8 @@ class ReviewWorkspace(Workspace):
         self.timeline_panel = ReviewTimelinePanel(self.document, self.actions_by_key)
         self.timeline = self.timeline_panel.timeline
         self.editing = EditControl(self.document, self.player, self.timeline, self)
-        self.exports = ExportControl(self.document, self.jobs, self, self._selection)
+        self.exports = ExportControl(self.document, self, self._selection)
+        self.progress = ExportProgress(self.exports.jobs, self.actions_by_key["cancel_export"])
         self.tool_bar = ReviewToolBar(self.actions_by_key, self.player)
         self._only_reliable = False
         self._summary_timer = QTimer(self)
@@ -77,6 +79,7 @@ class ReviewWorkspace(Workspace):
         self._lay_out()
         self.connect_actions()
         self._connect()
+        self._show_exporting()
         self._show_state()
 
     # The workspace's side of the shell --------------------------------------------------------
@@ -117,6 +120,7 @@ class ReviewWorkspace(Workspace):
         self.player.hold()
         self._summary_timer.stop()
         self.pictures.close()
+        self.exports.jobs.close()
         self.jobs.close()
 
     # Actions, named in review.actions ---------------------------------------------------------
@@ -141,6 +145,7 @@ class ReviewWorkspace(Workspace):
     def use_video(self, path: Path, *, shift_s: float) -> None:
         """Show the pictures of a video."""
         self.pictures.open(path, shift_s=shift_s)
+        self.exports.use_video(path, shift_s=shift_s)
         self.pictures.ask(self.player.time_s)
 
     def step_back(self) -> None:
@@ -188,6 +193,7 @@ class ReviewWorkspace(Workspace):
     def _on_loaded(self, loaded: Loaded) -> None:
         self.faces.forget()
         self.pictures.close()
+        self.exports.use_video(None)
         self.summary.show_summaries((), ())
         self.document.show(loaded)
         recording = loaded.recording
@@ -262,6 +268,10 @@ class ReviewWorkspace(Workspace):
         self._show_lanes()
         self._ask_for_summary()
         self._show_status()
+
+    def _show_exporting(self) -> None:
+        is_writing = self.exports.jobs.current is not None
+        self.actions_by_key["cancel_export"].setEnabled(is_writing)
 
     def _show_lanes(self) -> None:
         self.timeline_panel.show_edits(self.faces.chosen)
@@ -346,6 +356,7 @@ class ReviewWorkspace(Workspace):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
         column.addWidget(self.tool_bar)
+        column.addWidget(self.progress)
         column.addWidget(whole, stretch=1)
 
     def _connect(self) -> None:
@@ -362,6 +373,7 @@ class ReviewWorkspace(Workspace):
         self.limits.changed.connect(self.editing.set_limits)
         self.summary.asked.connect(self._ask_for_summary)
         self.exports.message_raised.connect(self.message_raised)
+        self.exports.jobs.changed.connect(self._show_exporting)
 
 
 def _ignore(_outcome: object) -> None:

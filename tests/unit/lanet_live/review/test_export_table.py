@@ -6,6 +6,7 @@ import pytest
 from lanet_live.errors import ConfigError
 from lanet_live.review.edits import Limits
 from lanet_live.review.export_table import ExportSpan, export_table
+from lanet_live.review.export_watch import ExportCancelled, ExportWatch
 from lanet_live.review.recording import open_recording
 from lanet_live.sessions.events import SessionEvent, read_events
 from tests.fakes import make_result
@@ -59,7 +60,7 @@ def test_other_limits_change_the_flag_and_are_written_down(tmp_path, recording):
 def test_a_part_is_written_with_its_events_beside(tmp_path, recording):
     edits = recording.edits.with_event(SessionEvent(0.1, number=2, name="smile"))
     out = tmp_path / "out.csv"
-    export_table(out, recording, edits, ExportSpan(0.2, 0.3))
+    export_table(out, recording, edits, span=ExportSpan(0.2, 0.3))
     assert {row["frame"] for row in rows_of(out)} == {"5", "6", "7"}
     assert read_events(tmp_path / "out.events.csv") == edits.events
 
@@ -112,3 +113,24 @@ def test_a_name_that_looks_like_a_formula_stays_a_text(tmp_path, recording):
     cell = book["frames"].cell(row=3, column=book["frames"].max_column)
     assert (cell.value, cell.data_type) == ("=1+1", "s")
     book.close()
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".xlsx"])
+def test_a_cancelled_table_leaves_nothing_and_tells_how_far_it_came(tmp_path, suffix):
+    recording = open_recording(
+        write_table(tmp_path / "t.csv", [make_result(i) for i in range(700)])
+    )
+    told = []
+
+    class Impatient(ExportWatch):
+        def step(self, n_done, n_total):
+            told.append((n_done, n_total))
+            if n_done:
+                self.cancel()
+            super().step(n_done, n_total)
+
+    before = sorted(path.name for path in tmp_path.iterdir())
+    with pytest.raises(ExportCancelled):
+        export_table(tmp_path / f"out{suffix}", recording, recording.edits, watch=Impatient())
+    assert told == [(0, 700), (500, 700)]
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
