@@ -18,7 +18,8 @@ from lanet_live.sinks.output_file import sink_error
 
 _TIME_BASE = Fraction(1, 90_000)
 _FRAGMENT_S = Fraction(1, 2)
-_MUXER = {
+# Of every MP4 written here.
+MUXER_OPTIONS = {
     "movflags": "frag_keyframe+empty_moov+default_base_moof+frag_discont",
     "flush_packets": "1",
     # Else a video that starts at 3 s would be moved to start at 0.
@@ -57,7 +58,9 @@ class Mp4Writer:
             self._file = io.FileIO(path, "w" if overwrite else "x")
         except OSError as error:
             raise sink_error(path, error) from error
-        self._container: Any = av.open(self._file, "w", format="mp4", container_options=_MUXER)
+        self._container: Any = av.open(
+            self._file, "w", format="mp4", container_options=MUXER_OPTIONS
+        )
         self._stream = self._add_stream()
 
     def append(self, picture: U8Array, timestamp_s: float) -> None:
