@@ -15,15 +15,15 @@ from engines.calibration import hash_crops, read_crops
 from engines.errors import EngineBuildError
 from engines.onnx_file import ModelFile
 from engines.openvino_engine import BACKEND, MODEL_NAMES, fold_preprocessing, read_network, version
+from engines.openvino_mixed import WEIGHTED_LAYERS
 from engines.options import ProgressCallback
 from engines.signal_stack import kept_signal_stack
 
-_BUILDER_VERSION: Final = 2
+_BUILDER_VERSION: Final = 3
 # Layers that stay fp32 in an int8 model, as is usual: where pixels come in, and the classifier with
 # the layer in front of it. docs/engines.md tells what it brings and how it was chosen.
 _N_FIRST_KEPT: Final = 3
 _N_LAST_KEPT: Final = 2
-_WEIGHTED_LAYERS: Final = ("Convolution", "GroupConvolution", "MatMul")
 # NNCF gains nothing from more: it only collects the ranges of activations.
 _MAX_CALIBRATION_CROPS: Final = 500
 
@@ -143,7 +143,7 @@ def _layers_to_keep(network: ov.Model) -> list[str]:
     layers = [
         operation.get_friendly_name()
         for operation in network.get_ordered_ops()
-        if operation.get_type_name() in _WEIGHTED_LAYERS
+        if operation.get_type_name() in WEIGHTED_LAYERS
     ]
     if len(layers) <= _N_FIRST_KEPT + _N_LAST_KEPT:
         return layers[-1:]  # a tiny network: something must be left to quantise

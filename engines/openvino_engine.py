@@ -20,6 +20,7 @@ from engines.cache import EngineCache
 from engines.errors import ArtefactError, BackendUnavailable, EngineError, ModelFileError
 from engines.onnx_file import ModelFile
 from engines.onnx_folding import FOLDED_INPUT_NAME
+from engines.openvino_mixed import keep_first_half
 from engines.options import OpenOptions
 from engines.preprocessing import LUMA_BGR
 from engines.signal_stack import kept_signal_stack
@@ -188,6 +189,8 @@ def _open(
     if device.startswith(_STATIC_DEVICE):
         options = replace(options, max_batch=1)
         network.reshape([1, spec.input_size_px, spec.input_size_px, 3])
+    if precision == "bf16":
+        network = keep_first_half(core, network)
     try:
         compiled = core.compile_model(network, device, _properties(device, precision, options))
     except RuntimeError as error:
@@ -249,7 +252,8 @@ def fold_preprocessing(network: ov.Model, spec: ModelSpec, max_batch: int) -> ov
     else:
         x = ops.gather(x, ops.constant(np.array([2, 1, 0])), ops.constant(np.array(1)))
     x = ops.multiply(x, ops.constant(1 / (np.float32(255) * std)))  # (N, 3, S, S)
-    x = ops.subtract(x, ops.constant(mean / std))
+    # Not a subtraction, which OpenVINO would rewrite and thereby lose a mark of its precision.
+    x = ops.add(x, ops.constant(-mean / std))
     for consumer in consumers:
         consumer.replace_source_output(x.output(0))
     network.remove_parameter(old_input)

@@ -58,6 +58,17 @@ def test_lower_precisions_are_near_or_refused(model: ModelFile, precision: str) 
     assert report.max_abs_dp < 0.05
 
 
+def test_bf16_keeps_the_first_half_of_the_layers_in_fp32(model: ModelFile) -> None:
+    if "BF16" not in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        pytest.skip("this CPU does not compute in bf16")
+    engine = open_model(model, OpenOptions(precision="bf16"))
+    facts = [op.get_rt_info() for op in engine.compiled.get_runtime_model().get_ordered_ops()]
+    types = {f["layerType"].astype(str): f["runtimePrecision"].astype(str) for f in facts}
+    engine.close()
+    assert types["Convolution"] == "f32"
+    assert types["FullyConnected"] == "bf16"
+
+
 def test_int8_of_an_onnx_file_is_refused_with_what_to_do(model: ModelFile) -> None:
     with pytest.raises(BackendUnavailable, match="lanet-train build --target openvino"):
         open_model(model, OpenOptions(precision="int8"))
