@@ -161,8 +161,7 @@ class MainWindow(QMainWindow):
         if taker is not None:
             event.acceptProposedAction()
             self.show_workspace(self._workspaces.index(taker))
-            for path in _paths_of(event):
-                taker.open_path(path)
+            taker.take_drop(_paths_of(event))
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Stop all work, remember the window, and go."""

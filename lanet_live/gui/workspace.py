@@ -1,5 +1,6 @@
 """What the shell asks of a workspace. The main window knows no more of one than this."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -74,6 +75,11 @@ class Workspace(QWidget):
 
     def open_path(self, path: Path) -> None:
         """Open a file or folder this workspace accepts."""
+
+    def take_drop(self, paths: Sequence[Path]) -> None:
+        """Open what was dropped, all of which this workspace accepts."""
+        for path in paths:
+            self.open_path(path)
 
     def restore(self, settings: Settings) -> None:
         """Take up what was remembered."""

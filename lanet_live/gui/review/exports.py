@@ -12,13 +12,15 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 from lanet_live.gui.messages import Message, describe_error
 from lanet_live.gui.review.document import ReviewDocument
 from lanet_live.gui.review.export_jobs import ExportJobs
+from lanet_live.gui.review.summing import SummaryControl
+from lanet_live.gui.review.timeline import ReviewTimeline
 from lanet_live.review.edits import Edits
 from lanet_live.review.export_table import ExportSpan, export_table
 from lanet_live.review.export_video import export_video
 from lanet_live.review.export_watch import ExportCancelled, ExportWatch
 from lanet_live.review.plot import draw_review
 from lanet_live.review.recording import Recording
-from lanet_live.review.report import ReportOptions, write_report
+from lanet_live.review.report import write_report
 
 _TABLES: Final = "CSV (*.csv);;Parquet (*.parquet);;Excel (*.xlsx)"
 _PLOTS: Final = "PNG (*.png);;SVG (*.svg)"
@@ -36,15 +38,16 @@ class ExportControl(QObject):
     def __init__(
         self,
         document: ReviewDocument,
+        timeline: ReviewTimeline,
+        summing: SummaryControl,
         window: QWidget,
-        selection: Callable[[], tuple[float, float] | None],
     ) -> None:
         super().__init__(window)
         self._document = document
+        self._timeline = timeline
+        self._summing = summing
         self._window = window
-        self._selection = selection
         self._video: tuple[Path, float] | None = None
-        self.options = ReportOptions()
         self.jobs = ExportJobs(self)
         self.jobs.written.connect(self._on_written)
         self.jobs.failed.connect(self._on_failed)
@@ -61,7 +64,7 @@ class ExportControl(QObject):
 
     def export_selection(self) -> None:
         """Ask for a file and write the selected range."""
-        if self._selection() is None:
+        if self._timeline.selected_s is None:
             text = "Select a range first: I at its beginning, O at its end."
             self.message_raised.emit(Message("info", text, timeout_s=8))
             return
@@ -112,11 +115,11 @@ class ExportControl(QObject):
 
     def write_report(self, path: Path) -> None:
         """Write the report to a file."""
-        options = self.options
+        options = self._summing.options
         self._write(path, lambda r, e, _watch: write_report(path, r, e, options))
 
     def _span(self) -> ExportSpan:
-        selected_s = self._selection()
+        selected_s = self._timeline.selected_s
         return ExportSpan() if selected_s is None else ExportSpan(*selected_s)
 
     def _ask(self, title: str, filters: str, suffix: str, write: Callable[[Path], None]) -> None:

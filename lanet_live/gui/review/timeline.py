@@ -1,6 +1,7 @@
 """The recording over time: a lane per face, the playhead, the selection and excluded ranges."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -17,12 +18,36 @@ from lanet_live.gui.widgets.marker_item import TimelineMarker
 from lanet_live.gui.widgets.timeline import MAX_LANES, LaneFacts
 from lanet_live.history import Stretch
 from lanet_live.palette import class_colors, face_color
+from lanet_live.review.compare import ShiftedSeries
 from lanet_live.review.edits import Limits
 from lanet_live.review.series import FaceSeries
 
 _REPAINT_MS: Final = 30
 _MAX_POINTS: Final = 480
 _MIN_WINDOW_S: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedLane:
+    """A face of a second recording; all times are in the time of the first.
+
+    Attributes:
+        face_id: As in its own recording.
+        name: Of the face.
+        series: Its values.
+        span_s: First and last moment of that recording.
+        excluded_s: Its own excluded ranges.
+        markers: Its own events.
+        limits: Its own.
+    """
+
+    face_id: int
+    name: str
+    series: ShiftedSeries
+    span_s: tuple[float, float]
+    excluded_s: Ranges
+    markers: Sequence[TimelineMarker]
+    limits: Limits
 
 
 class ReviewTimeline(QWidget):
@@ -49,6 +74,7 @@ class ReviewTimeline(QWidget):
         self._spans: list[SpanItem] = []
         self._heads: list[pg.InfiniteLine] = []
         self._span_s = (0.0, 1.0)
+        self._compared: ComparedLane | None = None
         self._visible_s = (0.0, 1.0)
         self._playhead_s = 0.0
         self._selected_s: tuple[float, float] | None = None
@@ -76,14 +102,18 @@ class ReviewTimeline(QWidget):
 
     def set_series(self, series: Mapping[int, FaceSeries], facts: tuple[LaneFacts, ...]) -> None:
         """Choose whose lanes are on show, top to bottom; at most `MAX_LANES`."""
-        facts = facts[:MAX_LANES]
         self._series = series
-        if len(facts) != len(self._lanes):
-            self._rebuild_lanes(len(facts))
-        self._facts = facts
-        for lane, fact in zip(self._lanes, facts, strict=True):
-            lane.set_name(fact.name, QColor(*face_color(fact.face_id)), self.palette())
-        self.refresh()
+        self._facts = facts[:MAX_LANES]
+        self._fit_lanes()
+
+    def set_compared(self, compared: ComparedLane | None) -> None:
+        """Show a face of a second recording in a lane below the others; None for none."""
+        saw_all = np.allclose(self._visible_s, self._extent_s, rtol=0, atol=1e-6)
+        is_new = (compared is None) is not (self._compared is None)
+        self._compared = compared
+        self._fit_lanes()
+        if is_new or saw_all:
+            self.show_all()
 
     def set_edits(
         self, markers: Sequence[TimelineMarker], excluded_s: Ranges, limits: Limits
@@ -134,9 +164,8 @@ class ReviewTimeline(QWidget):
         self._look(start_s, start_s + length_s)
 
     def show_all(self) -> None:
-        """Show the whole recording."""
-        margin_s = 0.01 * (self._span_s[1] - self._span_s[0])
-        self._look(self._span_s[0] - margin_s, self._span_s[1] + margin_s)
+        """Show the whole recording, and the whole of the one it is compared with."""
+        self._look(*self._extent_s)
 
     def zoom_in(self) -> None:
         """Show half as much, around the playhead."""
@@ -177,25 +206,48 @@ class ReviewTimeline(QWidget):
 
     def repaint_now(self) -> None:
         """Draw what is visible."""
-        low, high = self._visible_s
-        style, colors = self._style(), self._span_colors()
-        for place, (lane, fact) in enumerate(zip(self._lanes, self._facts, strict=True)):
-            lane.time_box.setXRange(low, high, padding=0)
-            lane.fit_text(self.fontMetrics().height())
+        style = self._style()
+        for place, fact in enumerate(self._facts):
             series = self._series.get(fact.face_id)
-            hidden: Ranges = ()
-            if series is not None:
-                stretch = series.stretch(low, high, max_points=_MAX_POINTS)
-                lane.item.show_stretch(stretch, style)
-                hidden = _unreliable_ranges(stretch) if self._is_hiding else ()
-            lane.markers.show_markers(
-                self._markers,
-                line=self.palette().color(QPalette.ColorRole.Text),
-                ground=style.ground,
+            self._draw_lane(
+                place, series, style=style, markers=self._markers, excluded_s=self._excluded_s
             )
-            self._spans[place].show_spans(
-                excluded=self._excluded_s, hidden=hidden, selected=self._selected_s, colors=colors
+        if (other := self._compared) is not None:
+            own = replace(
+                style,
+                is_dashed=True,
+                max_uncertainty=other.limits.max_uncertainty,
+                min_quality=other.limits.min_quality,
             )
+            self._draw_lane(
+                -1, other.series, style=own, markers=other.markers, excluded_s=other.excluded_s
+            )
+
+    def _draw_lane(
+        self,
+        place: int,
+        series: FaceSeries | ShiftedSeries | None,
+        *,
+        style: LaneStyle,
+        markers: Sequence[TimelineMarker],
+        excluded_s: Ranges,
+    ) -> None:
+        lane = self._lanes[place]
+        lane.time_box.setXRange(*self._visible_s, padding=0)
+        lane.fit_text(self.fontMetrics().height())
+        hidden: Ranges = ()
+        if series is not None:
+            stretch = series.stretch(*self._visible_s, max_points=_MAX_POINTS)
+            lane.item.show_stretch(stretch, style)
+            hidden = _unreliable_ranges(stretch) if self._is_hiding else ()
+        line = self.palette().color(QPalette.ColorRole.Text)
+        lane.markers.show_markers(markers, line=line, ground=style.ground)
+        self._spans[place].show_spans(
+            excluded=excluded_s,
+            hidden=hidden,
+            selected=self._selected_s,
+            colors=self._span_colors(),
+        )
 
     def changeEvent(self, event: QEvent) -> None:
         """Follow a change of look."""
@@ -205,12 +257,19 @@ class ReviewTimeline(QWidget):
 
     def _look(self, low_s: float, high_s: float) -> None:
         """Show a range, kept within the recording and its margins."""
-        margin_s = 0.01 * (self._span_s[1] - self._span_s[0])
-        first_s, last_s = self._span_s[0] - margin_s, self._span_s[1] + margin_s
+        first_s, last_s = self._extent_s
         length_s = min(max(high_s - low_s, _MIN_WINDOW_S), last_s - first_s)
         low_s = min(max(low_s, first_s), last_s - length_s)
         self._visible_s = (low_s, low_s + length_s)
         self.refresh()
+
+    @property
+    def _extent_s(self) -> tuple[float, float]:
+        """What there is to see, with a margin."""
+        spans = [self._span_s] + ([self._compared.span_s] if self._compared else [])
+        first_s, last_s = min(s[0] for s in spans), max(s[1] for s in spans)
+        margin_s = 0.01 * (last_s - first_s)
+        return first_s - margin_s, last_s + margin_s
 
     def _zoom(self, factor: float) -> None:
         low, high = self._visible_s
@@ -219,11 +278,29 @@ class ReviewTimeline(QWidget):
         anchor_s = low + share * (high - low)
         self._look(anchor_s - share * length_s, anchor_s + (1 - share) * length_s)
 
+    def _fit_lanes(self) -> None:
+        """Have a lane for each face and each its name."""
+        n_lanes = len(self._facts) + (self._compared is not None)
+        if n_lanes != len(self._lanes):
+            self._rebuild_lanes(n_lanes)
+        self._name_lanes()
+        self.refresh()
+
+    def _name_lanes(self) -> None:
+        """Write whose lanes they are; those of two recordings are told apart by a letter."""
+        names = [(fact.face_id, fact.name) for fact in self._facts]
+        if self._compared is not None:
+            names = [(face_id, f"A · {name}") for face_id, name in names]
+            names.append((self._compared.face_id, f"B · {self._compared.name}"))
+        for lane, (face_id, name) in zip(self._lanes, names, strict=True):
+            lane.set_name(name, QColor(*face_color(face_id)), self.palette())
+
     def _rebuild_lanes(self, n_lanes: int) -> None:
         self._graphics.ci.clear()
         self._lanes, self._spans, self._heads = [], [], []
         for row in range(n_lanes):
-            lane = Lane(has_flags=row == 0)
+            is_compared = self._compared is not None and row == n_lanes - 1
+            lane = Lane(has_flags=row == 0 or is_compared)
             lane.set_is_lowest(row == n_lanes - 1)
             lane.set_left_width(self.fontMetrics().horizontalAdvance("uncertainty") + 14)
             lane.take_palette(self.palette())
@@ -273,9 +350,9 @@ class ReviewTimeline(QWidget):
 
     def _take_palette(self) -> None:
         self._graphics.setBackground(self.palette().color(QPalette.ColorRole.Base))
-        for lane, fact in zip(self._lanes, self._facts, strict=True):
+        for lane in self._lanes:
             lane.take_palette(self.palette())
-            lane.set_name(fact.name, QColor(*face_color(fact.face_id)), self.palette())
+        self._name_lanes()
         for head in self._heads:
             head.setPen(self._head_pen())
         self.refresh()

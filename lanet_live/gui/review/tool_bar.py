@@ -12,7 +12,10 @@ from lanet_live.gui.review.player import SPEEDS, Player
 from lanet_live.gui.widgets.divider import divider
 from lanet_live.gui.widgets.lane import format_time
 
-_OPEN: Final = ("review_open", "review_open_table", "review_video")
+_OPEN: Final = (
+    *("review_open", "review_open_table", "review_video"),
+    *("compare", "compare_table"),
+)
 _TABLES: Final = ("export_table", "export_selection")
 _EXPORTS: Final = (*_TABLES, "export_plot", "export_video", "export_report")
 

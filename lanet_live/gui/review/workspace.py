@@ -1,16 +1,18 @@
 """The Review workspace: a recording with picture, plot, edits, summary and exports."""
 
-from dataclasses import replace
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final
 
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog, QSplitter, QTabWidget, QVBoxLayout, QWidget
 
 from lanet_live.gui.messages import Message, describe_error
 from lanet_live.gui.review.actions import REVIEW_ACTIONS
+from lanet_live.gui.review.comparing import CompareControl
 from lanet_live.gui.review.document import Loaded, ReviewDocument, load
+from lanet_live.gui.review.drops import DropControl
 from lanet_live.gui.review.editing import EditControl
 from lanet_live.gui.review.events_panel import EventsPanel
 from lanet_live.gui.review.export_progress import ExportProgress
@@ -22,17 +24,15 @@ from lanet_live.gui.review.picture_panel import ReviewPicture
 from lanet_live.gui.review.pictures import Picture, PictureLoader
 from lanet_live.gui.review.player import Player
 from lanet_live.gui.review.summary_panel import SummaryPanel
+from lanet_live.gui.review.summing import SummaryControl
 from lanet_live.gui.review.timeline_panel import ReviewTimelinePanel
 from lanet_live.gui.review.tool_bar import ReviewToolBar
 from lanet_live.gui.settings import Settings
 from lanet_live.gui.widgets.overlay import Overlays
 from lanet_live.gui.workspace import StatusFacts, Workspace
-from lanet_live.review.edits import Edits
 from lanet_live.review.edits_file import write_edits
 from lanet_live.review.recording import can_open
-from lanet_live.review.summary import Summary, summarise, windows_of
 
-_SUMMARY_DELAY_MS: Final = 200
 _TABLE_FILTER: Final = "Tables (*.csv *.parquet);;All files (*)"
 _VIDEO_FILTER: Final = (
     "Videos (*.mp4 *.mov *.mkv *.avi *.webm *.m4v *.mpg *.mpeg *.wmv);;All files (*)"
@@ -40,7 +40,15 @@ _VIDEO_FILTER: Final = (
 _NEEDS_RECORDING: Final = (
     *("play", "frame_back", "frame_ahead", "second_back", "second_ahead", "to_begin", "to_end"),
     *("mark_in", "mark_out", "select_none", "exclude", "add_event", "merge", "review_video"),
-    *("export_table", "export_selection", "export_plot", "export_video", "export_report"),
+    *(
+        "compare",
+        "compare_table",
+        "export_table",
+        "export_selection",
+        "export_plot",
+        "export_video",
+        "export_report",
+    ),
 )
 _REMEMBERED: Final = ("review_lines", "review_box", "review_label")
 
@@ -68,18 +76,26 @@ class ReviewWorkspace(Workspace):
         self.timeline_panel = ReviewTimelinePanel(self.document, self.actions_by_key)
         self.timeline = self.timeline_panel.timeline
         self.editing = EditControl(self.document, self.player, self.timeline, self)
-        self.exports = ExportControl(self.document, self, self._selection)
+        self.summing = SummaryControl(self.document, self.jobs, self.summary, self)
+        self.exports = ExportControl(self.document, self.timeline, self.summing, self)
+        self.comparing = CompareControl(
+            self.document,
+            self.jobs,
+            self.timeline,
+            self.player,
+            end_action=self.actions_by_key["compare_end"],
+            window=self,
+        )
+        self.drops = DropControl(
+            self, open_path=self.open_path, compare_path=self.comparing.open_path
+        )
         self.progress = ExportProgress(self.exports.jobs, self.actions_by_key["cancel_export"])
         self.tool_bar = ReviewToolBar(self.actions_by_key, self.player)
-        self._only_reliable = False
-        self._summary_timer = QTimer(self)
-        self._summary_timer.setSingleShot(True)
-        self._summary_timer.setInterval(_SUMMARY_DELAY_MS)
-        self._summary_timer.timeout.connect(self._sum_up)
         self._lay_out()
         self.connect_actions()
         self._connect()
         self._show_exporting()
+        self._show_comparison()
         self._show_state()
 
     # The workspace's side of the shell --------------------------------------------------------
@@ -103,6 +119,11 @@ class ReviewWorkspace(Workspace):
             self.picture.wait("Opening …")
         self.jobs.submit(Job("open", partial(load, path), self._on_loaded, self._on_open_failed))
 
+    def take_drop(self, paths: Sequence[Path]) -> None:
+        """Open a recording, compare two, or ask."""
+        recording = self.document.recording
+        self.drops.take(paths, shown_title=recording.title if recording else "")
+
     def restore(self, settings: Settings) -> None:
         """Take up what was remembered."""
         for key in _REMEMBERED:
@@ -118,7 +139,7 @@ class ReviewWorkspace(Workspace):
     def shut_down(self) -> None:
         """Stop all work; edits that wait are written."""
         self.player.hold()
-        self._summary_timer.stop()
+        self.summing.stop()
         self.pictures.close()
         self.exports.jobs.close()
         self.jobs.close()
@@ -174,9 +195,9 @@ class ReviewWorkspace(Workspace):
 
     def set_only_reliable(self, is_on: bool) -> None:
         """Leave out what is not reliable, in plot and summary."""
-        self._only_reliable = is_on
         self.timeline.set_hiding(is_on)
-        self._ask_for_summary()
+        self.comparing.set_only_reliable(is_on)
+        self.summing.set_only_reliable(is_on)
 
     def update_overlays(self, _is_on: bool = False) -> None:
         """Draw what is switched on."""
@@ -243,11 +264,6 @@ class ReviewWorkspace(Workspace):
         if self.picture.view.result is not None:
             self.faces.show_thumbnails(self.picture.view.result)
 
-    def _on_summed_up(self, outcome: tuple[Edits, tuple[Summary, ...]]) -> None:
-        edits, summaries = outcome
-        if edits == self.document.edits:
-            self.summary.show_summaries(summaries, self.document.labels)
-
     def _on_failed(self, error: BaseException) -> None:
         self.message_raised.emit(Message("error", describe_error(error)))
 
@@ -266,12 +282,19 @@ class ReviewWorkspace(Workspace):
         self.events.rebuild()
         self.limits.show_limits()
         self._show_lanes()
-        self._ask_for_summary()
+        self.summing.ask()
         self._show_status()
 
     def _show_exporting(self) -> None:
         is_writing = self.exports.jobs.current is not None
         self.actions_by_key["cancel_export"].setEnabled(is_writing)
+
+    def _show_comparison(self) -> None:
+        """Have the tab only while there is something to compare."""
+        place = self.tabs.indexOf(self.comparing.panel)
+        self.tabs.setTabVisible(place, self.comparing.is_on)
+        if self.comparing.is_on:
+            self.tabs.setCurrentIndex(place)
 
     def _show_lanes(self) -> None:
         self.timeline_panel.show_edits(self.faces.chosen)
@@ -292,31 +315,6 @@ class ReviewWorkspace(Workspace):
             )
         )
 
-    def _ask_for_summary(self) -> None:
-        if self.document.recording is not None:
-            self.exports.options = replace(
-                self.exports.options,
-                only_reliable=self._only_reliable,
-                after_marker_s=self.summary.after.value(),
-            )
-            self.summary.wait()
-            self._summary_timer.start()
-
-    def _sum_up(self) -> None:
-        recording, reviewed = self.document.recording, self.document.reviewed
-        if recording is None or reviewed is None:
-            return
-        table, edits, only_reliable = recording.table, self.document.edits, self._only_reliable
-        windows = windows_of(table, edits, after_marker_s=self.summary.after.value())
-
-        def work() -> tuple[Edits, tuple[Summary, ...]]:
-            return edits, summarise(table, reviewed, edits, windows, only_reliable=only_reliable)
-
-        self.jobs.submit(Job("summary", work, self._on_summed_up, self._on_failed))
-
-    def _selection(self) -> tuple[float, float] | None:
-        return self.timeline.selected_s
-
     # Assembly ---------------------------------------------------------------------------------
 
     def _lay_out(self) -> None:
@@ -327,6 +325,7 @@ class ReviewWorkspace(Workspace):
             (self.faces, "Faces"),
             (self.events, "Events"),
             (self.summary, "Summary"),
+            (self.comparing.panel, "Compare"),
         ):
             tabs.addTab(widget, title)
         self.tabs = tabs
@@ -371,8 +370,10 @@ class ReviewWorkspace(Workspace):
         self.faces.renamed.connect(self.editing.rename)
         self.faces.lanes_chosen.connect(self._show_lanes)
         self.limits.changed.connect(self.editing.set_limits)
-        self.summary.asked.connect(self._ask_for_summary)
-        self.exports.message_raised.connect(self.message_raised)
+        for control in (self.exports, self.comparing, self.summing):
+            control.message_raised.connect(self.message_raised)
+        self.comparing.begun.connect(self._show_comparison)
+        self.comparing.ended.connect(self._show_comparison)
         self.exports.jobs.changed.connect(self._show_exporting)
 
 

@@ -39,6 +39,8 @@ class Band:
 
 UNCERTAINTY_BAND: Final = Band(-0.44, 0.34)
 QUALITY_BAND: Final = Band(-0.66, 0.16)
+# Qt fills a polygon with many dents many times slower than several with few.
+_POLYGON_ROWS: Final = 12
 LOWEST_Y: Final = QUALITY_BAND.base - 0.02
 HIGHEST_Y: Final = 1.03
 
@@ -58,6 +60,7 @@ class LaneStyle:
         line: Of the limits.
         max_uncertainty: Limit; None when unknown.
         min_quality: Limit; None when unknown.
+        is_dashed: Lines are dashed: they belong to another recording.
     """
 
     class_colors: tuple[QColor, ...]
@@ -70,6 +73,7 @@ class LaneStyle:
     line: QColor
     max_uncertainty: float | None
     min_quality: float | None
+    is_dashed: bool = False
 
 
 class LaneItem(pg.GraphicsObject):
@@ -115,7 +119,8 @@ class LaneItem(pg.GraphicsObject):
             painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(area.color)
-            painter.drawPolygon(area.polygon)
+            for polygon in area.polygons:
+                painter.drawPolygon(polygon)
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.setPen(_cosmetic(area.color, 1.0))
@@ -168,14 +173,16 @@ class LaneItem(pg.GraphicsObject):
 
     def _build_lines(self, span: "_Span", values: np.ndarray, style: LaneStyle) -> None:
         connect = np.append(span.is_joined, False)
+        dash = Qt.PenStyle.DashLine if style.is_dashed else Qt.PenStyle.SolidLine
         for k, curve in enumerate(self._curves):
             color = QColor(style.class_colors[k])
             color.setAlphaF(0.18 if style.is_faint[k] else 1.0)
             # Faint ones never cover one that stands out.
             curve.setZValue(0 if style.is_faint[k] else 1)
-            curve.setData(
-                span.time_s, values[:, k].astype(float), connect=connect, pen=_cosmetic(color, 1.6)
-            )
+            # Segments drawn one by one would begin their dashes anew each time.
+            curve.setSegmentedLineMode("off" if style.is_dashed else "on")
+            pen = _cosmetic(color, 1.6, dash)
+            curve.setData(span.time_s, values[:, k].astype(float), connect=connect, pen=pen)
 
     def _add_area(
         self,
@@ -187,18 +194,12 @@ class LaneItem(pg.GraphicsObject):
         has_edge: bool = True,
     ) -> None:
         """Add the area between a curve and its base; it closes down to the base at each gap."""
-        time_s, top = span.time_s, top.astype(float)
-        after = np.flatnonzero(~span.is_joined) + 1
-        ends = np.stack([time_s[after - 1], time_s[after]], axis=1).ravel()
-        x = np.insert(time_s, np.repeat(after, 2), ends)
-        y = np.insert(top, np.repeat(after, 2), base)
-        x = np.concatenate([x[:1], x, x[-1:]])
-        y = np.concatenate([[base], y, [base]])
+        top = top.astype(float)
         edge = QPainterPath()
         if has_edge:
             connect = np.append(span.is_joined, False).astype(np.int32)
-            edge = pg.functions.arrayToQPath(time_s, top, connect=connect)
-        self._areas.append(_Area(pg.functions.arrayToQPolygonF(x, y), edge, color))
+            edge = pg.functions.arrayToQPath(span.time_s, top, connect=connect)
+        self._areas.append(_Area(_polygons(span, top, base), edge, color))
 
     def _paint_limits(self, painter: QPainter, style: LaneStyle) -> None:
         painter.setPen(_cosmetic(style.line, 1.0, Qt.PenStyle.DashLine))
@@ -238,9 +239,24 @@ class _Span:
 
 @dataclass(frozen=True, slots=True)
 class _Area:
-    polygon: QPolygonF
+    polygons: tuple[QPolygonF, ...]
     edge: QPainterPath
     color: QColor
+
+
+def _polygons(span: _Span, top: np.ndarray, base: float) -> tuple[QPolygonF, ...]:
+    """Return the area between a curve and its base, cut at some of its gaps."""
+    after = np.flatnonzero(~span.is_joined) + 1
+    ends = np.stack([span.time_s[after - 1], span.time_s[after]], axis=1).ravel()
+    x = np.insert(span.time_s, np.repeat(after, 2), ends)
+    y = np.insert(top, np.repeat(after, 2), base)
+    x = np.concatenate([x[:1], x, x[-1:]])
+    y = np.concatenate([[base], y, [base]])
+    # Two points are new at each gap and one at the beginning.
+    chosen = np.flatnonzero(np.diff(after // _POLYGON_ROWS, prepend=0))
+    cuts = after[chosen] + 2 * chosen + 2
+    pieces = zip(np.split(x, cuts), np.split(y, cuts), strict=True)
+    return tuple(pg.functions.arrayToQPolygonF(*piece) for piece in pieces)
 
 
 def _marked_spans(span: _Span, is_marked: np.ndarray) -> QPainterPath:
