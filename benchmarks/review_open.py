@@ -56,7 +56,9 @@ def main() -> int:
         print(f"{arguments.minutes} minutes at 30 fps, {arguments.faces} faces, against 1 minute")
         measure_live_timeline(short, long)
         costs_ms = [measure_review(app, folder, arguments.seed) for folder in (short, long)]
-        _tell("repaint in Review, all of it", costs_ms[1] / costs_ms[0], "x", MAX_RATIO)
+        (short_ms, _), (long_ms, whole_ms) = costs_ms
+        _tell("repaint in Review, a minute", long_ms / short_ms, "x", MAX_RATIO)
+        print(f"  all of it on show takes      {whole_ms / short_ms:8.2f} x")
     return 0
 
 
@@ -106,31 +108,45 @@ def live_repaint_ms(
     return float(np.median(costs_ms))
 
 
-def measure_review(app: QApplication, folder: Path, seed: int) -> float:
-    """Open a session, go here and there, and return what its timeline costs to repaint."""
+def measure_review(app: QApplication, folder: Path, seed: int) -> tuple[float, float]:
+    """Open a session and go here and there.
+
+    Returns:
+        What its timeline costs to repaint: about a minute of it, and all of it.
+    """
     review = ReviewWorkspace()
     review.resize(1200, 760)
     review.show()
     view, loop = review.picture.view, _Loop(app)
-    began_s = time.perf_counter()
+    began_s, cpu_began_s = time.perf_counter(), time.process_time()
     review.open_path(folder)
     loop.wait_until(lambda: view.result is not None and view.n_painted > 0)
-    opened_s = time.perf_counter() - began_s
+    opened_s, cpu_s = time.perf_counter() - began_s, time.process_time() - cpu_began_s
     loop.wait_until(lambda: review.summary.table.rowCount() > 0)
     summed_up_s = time.perf_counter() - began_s
     scrubs_ms = _scrub(review, loop, seed)
     timeline = review.timeline
-    costs_ms = [_cost_ms(timeline, timeline.repaint_now) for _ in range(_N_REPAINTS)]
+    whole_ms, minute_ms = [], []
+    for _ in range(_N_REPAINTS):
+        timeline.show_all()
+        whole_ms.append(_cost_ms(timeline, timeline.repaint_now))
+    while timeline.visible_s[1] - timeline.visible_s[0] > 60:
+        timeline.zoom_in()
+    for _ in range(_N_REPAINTS):
+        timeline.look_at(timeline.visible_s[0] - 0.5)
+        minute_ms.append(_cost_ms(timeline, timeline.repaint_now))
     minutes = review.document.span_s[1] / 60
     _tell(f"open {minutes:.0f} min in Review", opened_s, "s", MAX_OPEN_S)
-    print(f"  its summary was there after  {summed_up_s:8.2f} s")
+    print(
+        f"  its summary was there after  {summed_up_s:8.2f} s ; opening took {cpu_s:.2f} s of CPU"
+    )
     for share in (50, 95, 100):
         what = f"show a random moment, p{share}"
         _tell(what, float(np.percentile(scrubs_ms, share)), "ms", MAX_SCRUB_MS)
     review.close()
     review.shut_down()
     review.deleteLater()
-    return float(np.median(costs_ms))
+    return float(np.median(minute_ms)), float(np.median(whole_ms))
 
 
 def _scrub(review: ReviewWorkspace, loop: "_Loop", seed: int) -> list[float]:

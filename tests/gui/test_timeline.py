@@ -3,7 +3,9 @@ import time
 import numpy as np
 import pytest
 from PySide6.QtCore import QPointF
+from PySide6.QtGui import QPainterPath
 
+from lanet_live.gui.widgets.lane_item import _polygons, _Span
 from lanet_live.gui.widgets.timeline import LaneFacts, Timeline
 from lanet_live.history import FaceHistory, Sample
 from tests.fakes import LABELS
@@ -139,3 +141,17 @@ def test_pointing_tells_face_and_moment(timeline, histories, qtbot):
     timeline._on_mouse_moved(lane.time_box.mapViewToScene(QPointF(45.0, 0.5)))
     assert told[0][0] == 1
     assert told[0][1] == pytest.approx(45.0, abs=0.2)
+
+
+def test_areas_are_cut_into_pieces_that_leave_the_gaps_open(qapp):
+    time_s = np.arange(200.0)
+    is_joined = np.ones(199, dtype=bool)
+    is_joined[4::5] = False  # five samples, then a gap of a second
+    pieces = _polygons(_Span(time_s, is_joined), np.full(200, 0.5), 0.0)
+    assert len(pieces) > 10
+    path = QPainterPath()
+    for piece in pieces:
+        path.addPolygon(piece)
+    starts_s = time_s[::5]
+    assert all(path.contains(QPointF(start_s + 2.0, 0.25)) for start_s in starts_s)
+    assert not any(path.contains(QPointF(start_s + 4.5, 0.25)) for start_s in starts_s)
