@@ -26,6 +26,10 @@ _COMMANDS = {
     "prepare": ("trainer.datasets.commands", "turn a data set on disk into training crops"),
     "fit": ("trainer.commands.fit", "train a network"),
     "evaluate": ("trainer.commands.evaluate", "measure a run, a model file or a table"),
+    "reliability": (
+        "trainer.commands.reliability",
+        "find out when a model knows that it is wrong, and choose its thresholds",
+    ),
     "export": ("trainer.commands.export", "write a run's network as an ONNX model for the app"),
     "build": ("trainer.commands.build", "compile an ONNX model for a runtime"),
     "benchmark": ("trainer.commands.benchmark", "repeat the papers' comparisons"),

@@ -100,14 +100,25 @@ def open_split(dataset: PreparedDataset, options: EvaluateOptions) -> PreparedSp
     split = dataset.split(options.split)
     if options.n_sampled is None:
         return split
+    return draw_sample(split, options.n_sampled, seed=options.seed)
+
+
+def draw_sample(split: PreparedSplit, n_sampled: int | None, *, seed: int) -> PreparedSplit:
+    """Draw images with a label, in the order of the split; None takes all of them.
+
+    Raises:
+        DataError: The split has fewer.
+    """
     labelled = np.flatnonzero(split.label >= 0)
-    if not 0 < options.n_sampled <= len(labelled):
+    if n_sampled is None:
+        return split.select(labelled)
+    if not 0 < n_sampled <= len(labelled):
         raise DataError(
-            f"Between 1 and {len(labelled)} images of the split '{options.split}' can be sampled, "
-            f"not {options.n_sampled}."
+            f"Between 1 and {len(labelled)} images of the split '{split.name}' can be sampled, "
+            f"not {n_sampled}."
         )
-    generator = np.random.default_rng(options.seed)
-    return split.select(np.sort(generator.choice(labelled, options.n_sampled, replace=False)))
+    generator = np.random.default_rng(seed)
+    return split.select(np.sort(generator.choice(labelled, n_sampled, replace=False)))
 
 
 def _readings(
@@ -149,7 +160,7 @@ def _predict(options: EvaluateOptions, split: PreparedSplit) -> tuple[Prediction
             labels=split.class_names,
         )
         return table, {"file": options.model.name}
-    engine = open_model(options)
+    engine = open_model(options.model, weights=options.weights, backend=options.backend)
     try:
         size_px = engine.spec.input_size_px
         batches = (
@@ -160,8 +171,13 @@ def _predict(options: EvaluateOptions, split: PreparedSplit) -> tuple[Prediction
         predictions = predict(engine, batches, split.sample_ids)
     finally:
         engine.close()
+    return predictions, model_details(engine)
+
+
+def model_details(engine: Engine) -> dict[str, Any]:
+    """Return what a report says of the model it was measured on."""
     info = engine.info
-    return predictions, {
+    return {
         "name": engine.spec.name,
         "backend": info.backend,
         "precision": info.precision,
@@ -172,20 +188,24 @@ def _predict(options: EvaluateOptions, split: PreparedSplit) -> tuple[Prediction
     }
 
 
-def open_model(options: EvaluateOptions) -> Engine:
+def open_model(model: Path, *, weights: str | None = None, backend: str = "auto") -> Engine:
     """Open a run folder's network, or a model file on a runtime.
+
+    Args:
+        model: Run folder, `.onnx` or compiled engine.
+        weights: Of a run: "best", "last", or None for best where there is one.
+        backend: Runtime for a model file.
 
     Raises:
         ConfigError: There is nothing of this name, or it was trained on other crops.
     """
-    if not options.model.exists():
-        raise ConfigError(f"There is no model at '{options.model}'.")
+    if not model.exists():
+        raise ConfigError(f"There is no model at '{model}'.")
     engine: Engine
-    if (options.model / "config.json").is_file():
-        weights = options.weights or choose_weights(options.model)
-        engine = TorchEngine.from_run(options.model, weights=weights)
+    if (model / "config.json").is_file():
+        engine = TorchEngine.from_run(model, weights=weights or choose_weights(model))
     else:
-        engine = open_engine(options.model, backend=options.backend)
+        engine = open_engine(model, backend=backend)
     if engine.spec.alignment != TEMPLATE_ID:
         alignment = engine.spec.alignment
         engine.close()

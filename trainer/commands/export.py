@@ -1,4 +1,4 @@
-"""`lanet-train export`: a run becomes an ONNX model for the app."""
+"""`lanet-train export`: a run becomes an ONNX model for the app, or a model is described anew."""
 
 import argparse
 import sys
@@ -7,15 +7,19 @@ from pathlib import Path
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    parser.add_argument("run_folder", type=Path, metavar="RUN", help="folder of a training run")
+    parser.add_argument(
+        "source",
+        type=Path,
+        metavar="RUN|MODEL.onnx",
+        help="folder of a training run, or an exported model that gets another description",
+    )
     parser.add_argument("-o", "--out", required=True, type=Path, metavar="FILE.onnx")
     parser.add_argument("--weights", choices=("best", "last"), help="default: best, else last")
     parser.add_argument("--name", help="shown to the user; default: method, backbone and size")
     parser.add_argument(
         "--ensemble",
         choices=("none", "mirror"),
-        default="none",
-        help="mirror: average the logits of the crop and of its mirror image",
+        help="none (default), or mirror: average the logits of the crop and of its mirror image",
     )
     parser.add_argument(
         "--calibrate",
@@ -27,27 +31,72 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("js", "nll"),
         help="what the temperature makes small; default: js against votes, nll against labels",
     )
+    parser.add_argument(
+        "--reliability",
+        type=Path,
+        metavar="FILE.json",
+        help="of 'lanet-train reliability' on this MODEL.onnx: take the thresholds it chose",
+    )
     parser.add_argument("--max-uncertainty", type=float, help="default threshold of the model")
     parser.add_argument("--min-quality", type=float, help="default threshold of the model")
 
 
 def run(args: argparse.Namespace) -> int:
     """Export, and say what was checked."""
+    from trainer.errors import ConfigError
+
+    if args.source.suffix.lower() == ".onnx":
+        return _describe_anew(args)
+    if args.reliability is not None:
+        raise ConfigError(
+            "--reliability goes with the .onnx file the report was measured on, not with a run."
+        )
+    return _export(args)
+
+
+def _export(args: argparse.Namespace) -> int:
     from trainer.export import ExportOptions, export_run
 
     options = ExportOptions(
         weights=args.weights,
         name=args.name,
-        ensemble=args.ensemble,
+        ensemble=args.ensemble or "none",
         calibration_data=args.calibrate,
         calibration_measure=args.calibrate_by,
         max_uncertainty=args.max_uncertainty,
         min_quality=args.min_quality,
     )
-    summary = export_run(args.run_folder, args.out, options)
+    summary = export_run(args.source, args.out, options)
     sys.stdout.write(
         f"{args.out}: {summary.size_bytes / 1e6:.1f} MB, temperature "
         f"{summary.spec.temperature:.3f}, logits within {summary.difference:.1e} of the network's "
         f"(allowed: {summary.tolerance:.0e}).\n"
+    )
+    return 0
+
+
+def _describe_anew(args: argparse.Namespace) -> int:
+    from dataclasses import replace
+
+    from engines.onnx_file import read_model_file
+    from trainer.description import apply_reliability, read_reliability, write_described
+    from trainer.errors import ConfigError
+
+    for name in ("weights", "ensemble", "calibrate", "calibrate_by"):
+        if getattr(args, name) is not None:
+            raise ConfigError(
+                f"--{name.replace('_', '-')} needs the training run; an exported model can be "
+                "given --name, --reliability, --max-uncertainty and --min-quality."
+            )
+    model = read_model_file(args.source)
+    spec = model.spec
+    if args.reliability is not None:
+        spec = apply_reliability(model, read_reliability(args.reliability))
+    given = {name: getattr(args, name) for name in ("name", "max_uncertainty", "min_quality")}
+    spec = replace(spec, **{name: value for name, value in given.items() if value is not None})
+    write_described(model, spec, args.out)
+    sys.stdout.write(
+        f"{args.out}: {spec.name}, reliable from quality {spec.min_quality:.2f} and up to "
+        f"uncertainty {spec.max_uncertainty:.2f}; the network is unchanged.\n"
     )
     return 0
