@@ -213,7 +213,7 @@ def _draw(report: Mapping[str, Any], path: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(12, 5.4), layout="constrained")
+    figure = Figure(figsize=(12, 6.4), layout="constrained")
     FigureCanvasAgg(figure)
     thresholds = report["thresholds"]
     for axes, part in zip(figure.subplots(1, 3, sharey=True), _PARTS, strict=True):
@@ -229,7 +229,7 @@ def _draw(report: Mapping[str, Any], path: Path) -> None:
         axes.grid(alpha=0.3)
         axes.legend(
             title="AURC", fontsize=7, title_fontsize=7, loc="upper center",
-            bbox_to_anchor=(0.5, -0.12), ncols=2,
+            bbox_to_anchor=(0.5, -0.12),
         )  # fmt: skip
     worst = max(report["curves"][part]["random"]["aurc"] for part in _PARTS)
     figure.axes[0].set_ylim(0, 115 * worst)
