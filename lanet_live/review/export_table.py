@@ -1,8 +1,9 @@
 """Writes a reviewed recording as a table: CSV, Parquet or XLSX.
 
 Rows outside the edits keep every field exactly as recorded. Excluded ranges are left out, merged
-faces have one id, `reliable` follows the limits in force, and `face_name` comes last. Beside the
-table stand its events and its metadata.
+faces have one id, `reliable` follows the limits in force, and `face_name` comes last. Where
+corrected values were chosen, they stand beside the measured ones. Beside the table stand its events
+and its metadata.
 """
 
 import csv
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from lanet_live import __version__
 from lanet_live.errors import ConfigError, SinkError
 from lanet_live.export_plan import METADATA_SUFFIX
+from lanet_live.review.corrected import CorrectedFields
 from lanet_live.review.edits import Edits
 from lanet_live.review.export_watch import ExportWatch
 from lanet_live.review.recording import Recording
@@ -74,7 +76,8 @@ def export_table(
     if path.resolve() == recording.table_path.resolve():
         raise ConfigError(f"{path} is the recording itself, which is never changed.")
     # A table that was exported from a review before has the column already.
-    header = (*(name for name in _header(recording) if name != NAME_COLUMN), NAME_COLUMN)
+    recorded = [name for name in _header(recording) if name != NAME_COLUMN]
+    header = (*recorded, *_corrected_names(recording), NAME_COLUMN)
     reviewed = review(recording, edits)
     is_kept = _kept(recording, reviewed, span or ExportSpan())
     rows = _edited_rows(recording, edits, reviewed, is_kept)
@@ -124,15 +127,28 @@ def _edited_rows(
     face_place, reliable_place = header.index("face_id"), header.index("reliable")
     name_place = header.index(NAME_COLUMN) if NAME_COLUMN in header else len(header)
     names = {face_id: edits.name_of(face_id) for face_id in reviewed.face_ids}
+    frame_place = header.index("frame")
+    corrected = CorrectedFields(path) if (path := _corrected_path(recording)) else None
     rows = itertools.islice(_recorded_rows(recording), len(table))
     for row, place in zip(rows, range(len(table)), strict=True):
+        extra = corrected.take(row[frame_place], row[face_place]) if corrected else ()
         if not is_kept[place]:
             continue
         face_id = int(reviewed.face_id[place])
         if face_id != NO_FACE:
             row[face_place] = str(face_id)
             row[reliable_place] = str(int(reviewed.is_reliable[place]))
-        yield [*row[:name_place], *row[name_place + 1 :], names.get(face_id, "")]
+        yield [*row[:name_place], *row[name_place + 1 :], *extra, names.get(face_id, "")]
+
+
+def _corrected_path(recording: Recording) -> Path | None:
+    """Return where the corrected values are, if they were chosen."""
+    return recording.corrected_path if recording.is_corrected else None
+
+
+def _corrected_names(recording: Recording) -> tuple[str, ...]:
+    path = _corrected_path(recording)
+    return CorrectedFields(path).names if path else ()
 
 
 def _header(recording: Recording) -> tuple[str, ...]:
@@ -180,8 +196,10 @@ def _as_text(value: Any, column: Column | None) -> str:
 def _known_columns(header: Sequence[str]) -> Mapping[str, Column]:
     """Return what is known of a table's columns, by name."""
     first, after = header.index("pose_Rz") + 1, header.index("expression")
-    layout = TableLayout(tuple(header[first:after]), is_full=True, has_smoothed=True)
-    return {column.name: column for column in layout.columns()}
+    labels = tuple(header[first:after])
+    layout = TableLayout(labels, is_full=True, has_smoothed=True)
+    corrected = [Column(f"{name}_bc", float, 6) for name in (*labels, "uncertainty")]
+    return {column.name: column for column in (*layout.columns(), *corrected)}
 
 
 # Formats --------------------------------------------------------------------------------------
@@ -294,6 +312,7 @@ def _write_metadata(
             "n_events": sum(event.kind != EXCLUDED for event in edits.events),
             "names": {str(i): edits.name_of(i) for i in sorted(reviewed_face_ids)},
             "merged_into": {str(i): edits.face_of(i) for i in sorted(edits.merged_into)},
+            "has_corrected_values": recording.is_corrected,
             "software": {"lanet-live": __version__},
         },
     }

@@ -83,11 +83,14 @@ def _text_of(recording: Recording, edits: Edits) -> PlotText:
     n_excluded = len(edits.excluded_s)
     ranges = "range" if n_excluded == 1 else "ranges"
     model = recording.document.get("model") or {}
+    notes = [f"Crossed out: {n_excluded} excluded {ranges}." if n_excluded else recording.notice]
+    if recording.is_corrected:
+        notes.append("Values corrected by neutral baselines.")
     origin = f", model {model['name']}" if isinstance(model.get("name"), str) else ""
     return PlotText(
         title=recording.title,
         footer=f"LA-Net Live {__version__}{origin}, reviewed",
         min_quality=edits.limits.min_quality,
         max_uncertainty=edits.limits.max_uncertainty,
-        note=f"Crossed out: {n_excluded} excluded {ranges}." if n_excluded else recording.notice,
+        note="  ".join(filter(None, notes)),
     )

@@ -1,12 +1,16 @@
 """Opens what can be reviewed: a session folder, or an exported table with its video."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
 from lanet_live.errors import ConfigError
 from lanet_live.export_plan import METADATA_SUFFIX
+from lanet_live.records import F64Array
+from lanet_live.review.corrected import read_corrected
 from lanet_live.review.edits import Edits, Limits
 from lanet_live.review.edits_file import edits_path_of, read_edits
 from lanet_live.review.table import FrameTable, read_frame_table
@@ -33,6 +37,9 @@ class Recording:
         video_path: None when there is no video.
         video_shift_s: Moment in the video less moment in the table.
         notice: What the user must know first; empty for nothing.
+        corrected_path: Table of the values corrected by neutral baselines; None for none.
+        corrected: The corrected probabilities, (N, C), NaN where there are none; None for none.
+        is_corrected: The table's probabilities are the corrected ones where there are any.
     """
 
     title: str
@@ -45,6 +52,9 @@ class Recording:
     video_path: Path | None
     video_shift_s: float
     notice: str
+    corrected_path: Path | None = None
+    corrected: F64Array | None = None
+    is_corrected: bool = False
 
 
 def can_open(path: Path) -> bool:
@@ -71,6 +81,7 @@ def _open_session(folder: Path) -> Recording:
     if not session.frames_path.is_file():
         raise ConfigError(f"{folder} holds no frames; the recording ended before the first one.")
     table = read_frame_table(session.frames_path, session.labels)
+    corrected, complaint = _read_corrected(session, table)
     limits = _limits(session.document)
     edits_path = edits_path_of(session.frames_path, is_session=True)
     return Recording(
@@ -83,7 +94,9 @@ def _open_session(folder: Path) -> Recording:
         edits_path=edits_path,
         video_path=session.video_path,
         video_shift_s=_video_shift_s(session, table),
-        notice=session.notice,
+        notice=f"{session.notice} {complaint}".strip(),
+        corrected_path=None if corrected is None else session.corrected_path,
+        corrected=corrected,
     )
 
 
@@ -107,6 +120,33 @@ def _open_table(path: Path) -> Recording:
         video_shift_s=0.0,
         notice=_table_notice(table, document),
     )
+
+
+def choose_values(recording: Recording, *, is_corrected: bool) -> Recording:
+    """Return a recording with corrected probabilities where there are any, or as it is.
+
+    Uncertainty, quality and what is relied on stay those that were measured, as when it was live.
+
+    Args:
+        recording: As opened.
+        is_corrected: Take the corrected values.
+    """
+    if not is_corrected or recording.corrected is None:
+        return recording
+    has_value = np.isfinite(recording.corrected).all(axis=1, keepdims=True)
+    probabilities = np.where(has_value, recording.corrected, recording.table.probabilities)
+    table = replace(recording.table, probabilities=probabilities)
+    return replace(recording, table=table, is_corrected=True)
+
+
+def _read_corrected(session: SessionInfo, table: FrameTable) -> tuple[F64Array | None, str]:
+    """Return the corrected values and, if they are there but not readable, a sentence why."""
+    if session.corrected_path is None:
+        return None, ""
+    try:
+        return read_corrected(session.corrected_path, table), ""
+    except ConfigError as error:
+        return None, f"The baseline-corrected values cannot be read: {error}"
 
 
 def _as_recorded(session: SessionInfo, limits: Limits) -> Edits:

@@ -121,6 +121,7 @@ def _facts(
         "Limits": f"uncertainty up to {edits.limits.max_uncertainty:g}, "
         f"quality from {edits.limits.min_quality:g}",
         "Reliable": f"{reliable_share:.1%} of the estimates that count",
+        "Values": "corrected by neutral baselines" if recording.is_corrected else "as measured",
         "Summed up": "reliable estimates only" if options.only_reliable else "all estimates",
         "Model": f"{model.get('name', 'unknown')} (sha256 {str(model.get('sha256', ''))[:12]})",
         "Engine": f"{engine.get('backend', 'unknown')} {engine.get('precision', '')} "

@@ -11,12 +11,13 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 
 from lanet_live.gui.messages import Message, describe_error
 from lanet_live.gui.review.compare_panel import ComparePanel
-from lanet_live.gui.review.document import Loaded, ReviewDocument, load
+from lanet_live.gui.review.document import Loaded, ReviewDocument, load, show_values
 from lanet_live.gui.review.jobs import BackgroundJobs, Job
 from lanet_live.gui.review.player import Player
 from lanet_live.gui.review.timeline import ComparedLane, ReviewTimeline
 from lanet_live.gui.widgets.lane import format_time
 from lanet_live.review.compare import ShiftedSeries, Side, summarise_side
+from lanet_live.review.recording import Recording
 from lanet_live.review.summary import Summary, Window
 from lanet_live.sessions.events import EXCLUDED, SessionEvent
 
@@ -50,6 +51,8 @@ class CompareControl(QObject):
         self._window = window
         self._end_action = end_action
         self._loaded: Loaded | None = None
+        self._as_loaded: Loaded | None = None
+        self._is_corrected = False
         self._only_reliable = False
         self.panel = ComparePanel(end_action)
         self._timer = QTimer(self)
@@ -90,7 +93,7 @@ class CompareControl(QObject):
     def end(self) -> None:
         """Show the first recording alone."""
         if self._loaded is not None:
-            self._loaded = None
+            self._loaded = self._as_loaded = None
             self._timer.stop()
             self._end_action.setEnabled(False)
             self._timeline.set_compared(None)
@@ -113,16 +116,20 @@ class CompareControl(QObject):
         self._only_reliable = is_on
         self._ask()
 
+    def set_corrected(self, is_on: bool) -> None:
+        """Show what neutral baselines correct in B, or what was measured."""
+        self._is_corrected = is_on
+        if self._as_loaded is not None:
+            self._loaded = show_values(self._as_loaded, is_corrected=is_on)
+            self._show()
+
     def _on_loaded(self, loaded: Loaded) -> None:
         refusal = self._refusal(loaded)
         if refusal:
             self.message_raised.emit(Message("warning", refusal))
             return
-        self._loaded = loaded
-        edits, rows = loaded.recording.edits, loaded.rows
-        by_length = sorted(rows, key=lambda i: (-len(rows[i]), i))
-        names = {face_id: edits.name_of(face_id) for face_id in by_length}
-        self.panel.show_side("B", loaded.recording.title, names)
+        self._as_loaded = loaded
+        self._loaded = show_values(loaded, is_corrected=self._is_corrected)
         self._end_action.setEnabled(True)
         self.align()
         self._timeline.show_all()
@@ -151,7 +158,11 @@ class CompareControl(QObject):
             return
         edits = self._document.edits
         names = {face_id: edits.name_of(face_id) for face_id in self._document.faces_by_length}
-        self.panel.show_side("A", recording.title, names)
+        self.panel.show_side("A", _title(recording), names)
+        edits, rows = loaded.recording.edits, loaded.rows
+        by_length = sorted(rows, key=lambda i: (-len(rows[i]), i))
+        names = {face_id: edits.name_of(face_id) for face_id in by_length}
+        self.panel.show_side("B", _title(loaded.recording), names)
         face_id = self.panel.chosen("B")
         if face_id is not None:
             self._timeline.set_compared(_lane(loaded, face_id, self.shift_s))
@@ -191,6 +202,10 @@ class CompareControl(QObject):
         sides, span = outcome
         if self.is_on:
             self.panel.show_summaries(sides, self._document.labels, span)
+
+
+def _title(recording: Recording) -> str:
+    return f"{recording.title}, corrected" if recording.is_corrected else recording.title
 
 
 def _lane(loaded: Loaded, face_id: int, shift_s: float) -> ComparedLane:

@@ -1,7 +1,7 @@
 """The recording on show with its edits, and what is derived from both."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, Signal
 from lanet_live.gui.readings import FaceReading
 from lanet_live.review.edits import EditHistory, Edits
 from lanet_live.review.frame_rows import estimate_of
-from lanet_live.review.recording import Recording, open_recording
+from lanet_live.review.recording import Recording, choose_values, open_recording
 from lanet_live.review.reviewed import Reviewed, review
 from lanet_live.review.series import FaceSeries, rows_of_face, series_of
 from lanet_live.review.table import nearest_row_time
@@ -45,15 +45,27 @@ def load(path: Path) -> Loaded:
     return Loaded(recording, reviewed, rows, series, np.unique(recording.table.time_s))
 
 
+def show_values(loaded: Loaded, *, is_corrected: bool) -> Loaded:
+    """Return a loaded recording with corrected values where there are any, or as it was loaded."""
+    recording = choose_values(loaded.recording, is_corrected=is_corrected)
+    if recording is loaded.recording:
+        return loaded
+    table, reviewed = recording.table, loaded.reviewed
+    series = {i: series_of(table, reviewed, rows) for i, rows in loaded.rows.items()}
+    return replace(loaded, recording=recording, series=series)
+
+
 class ReviewDocument(QObject):
     """What the panels of the workspace show. Lives in the GUI thread."""
 
     opened = Signal()
     edited = Signal()
+    values_changed = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._loaded: Loaded | None = None
+        self._recording: Recording | None = None
         self._history = EditHistory(Edits(), self._on_changed)
         self.reviewed: Reviewed | None = None
         self._rows: dict[int, NDArray[np.int64]] = {}
@@ -61,8 +73,13 @@ class ReviewDocument(QObject):
 
     @property
     def recording(self) -> Recording | None:
-        """What is open; None for nothing."""
-        return self._loaded.recording if self._loaded else None
+        """What is open, with the values that were chosen; None for nothing."""
+        return self._recording
+
+    @property
+    def has_corrected(self) -> bool:
+        """Whether the recording holds values corrected by neutral baselines."""
+        return self._loaded is not None and self._loaded.recording.corrected is not None
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -99,7 +116,7 @@ class ReviewDocument(QObject):
 
     def show(self, loaded: Loaded) -> None:
         """Show another recording."""
-        self._loaded = loaded
+        self._loaded, self._recording = loaded, loaded.recording
         self._history = EditHistory(loaded.recording.edits, self._on_changed)
         self.reviewed, self._rows, self.series = loaded.reviewed, loaded.rows, loaded.series
         self.opened.emit()
@@ -110,6 +127,16 @@ class ReviewDocument(QObject):
         """Put the edits in force that `make` makes of the present ones."""
         if self._loaded is not None:
             self._history.change(caption, make(self.edits), joins_last=joins_last)
+
+    def set_corrected(self, is_on: bool) -> None:
+        """Show values corrected by neutral baselines where there are any, or those measured."""
+        if self._loaded is None:
+            return
+        recording = choose_values(self._loaded.recording, is_corrected=is_on)
+        if self._recording is not recording:
+            self._recording = recording
+            self._make_series()
+            self.values_changed.emit()
 
     def undo(self) -> None:
         """Take the last change back."""
@@ -162,20 +189,32 @@ class ReviewDocument(QObject):
     def reading_of(self, face_id: int, row: int) -> FaceReading:
         """Return what one row says of a face."""
         assert self._loaded is not None
+        assert self._recording is not None
         assert self.reviewed is not None
-        table, min_quality = self._loaded.recording.table, self.edits.limits.min_quality
-        estimate = estimate_of(table, self.reviewed, row, min_quality=min_quality)
-        note = "in an excluded range" if self.reviewed.is_excluded[row] else ""
-        return FaceReading(self.edits.name_of(face_id), estimate, estimate.probabilities, note)
+        measured, min_quality = self._loaded.recording.table, self.edits.limits.min_quality
+        estimate = estimate_of(measured, self.reviewed, row, min_quality=min_quality)
+        shown = self._recording.table.probabilities[row]
+        notes = []
+        if not np.array_equal(shown, estimate.probabilities):
+            notes.append("baseline-corrected")
+        if self.reviewed.is_excluded[row]:
+            notes.append("in an excluded range")
+        return FaceReading(self.edits.name_of(face_id), estimate, shown, ", ".join(notes))
 
     def _on_changed(self, edits: Edits) -> None:
-        assert self._loaded is not None
-        before, table = self.reviewed, self._loaded.recording.table
-        self.reviewed = reviewed = review(self._loaded.recording, edits)
+        assert self._recording is not None
+        before, table = self.reviewed, self._recording.table
+        self.reviewed = reviewed = review(self._recording, edits)
         if before is None or not np.array_equal(before.face_id, reviewed.face_id):
             self._rows = {i: rows_of_face(table, reviewed, i) for i in reviewed.face_ids}
-            self.series = {i: series_of(table, reviewed, r) for i, r in self._rows.items()}
+            self._make_series()
         elif not np.array_equal(before.is_reliable, reviewed.is_reliable):
             for face_id, series in self.series.items():
                 series.set_reliable(reviewed.is_reliable[self._rows[face_id]])
         self.edited.emit()
+
+    def _make_series(self) -> None:
+        assert self._recording is not None
+        assert self.reviewed is not None
+        table, reviewed = self._recording.table, self.reviewed
+        self.series = {i: series_of(table, reviewed, rows) for i, rows in self._rows.items()}

@@ -130,8 +130,9 @@ def moment_text(face_name: str, time_s: float, reading: FaceReading) -> str:
     labels = reading.estimate.labels
     classes = ", ".join(f"{labels[k]} {reading.shown[k] * 100:.0f} %" for k in best)
     verdict = "reliable" if reading.estimate.is_reliable else "not reliable"
+    note = f", {reading.note}" if reading.note else ""
     return (
         f"{face_name} at {format_time(time_s, n_decimals=2)}  ·  {classes}  ·  "
         f"uncertainty {reading.estimate.uncertainty:.2f}, "
-        f"quality {reading.estimate.quality.value:.2f}, {verdict}"
+        f"quality {reading.estimate.quality.value:.2f}, {verdict}{note}"
     )

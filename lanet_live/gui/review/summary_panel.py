@@ -41,6 +41,7 @@ class SummaryPanel(QWidget):
         super().__init__(parent)
         self._summaries: tuple[Summary, ...] = ()
         self._labels: tuple[str, ...] = ()
+        self._is_corrected = False
         self.window_box = QComboBox()
         self.window_box.setAccessibleName("Window of the summary")
         self.window_box.setToolTip("The whole recording, or what follows an event.")
@@ -84,9 +85,22 @@ class SummaryPanel(QWidget):
         if not self._summaries:
             self._words.setText("Summing up …")
 
-    def show_summaries(self, summaries: tuple[Summary, ...], labels: tuple[str, ...]) -> None:
-        """Show these, at the same window and face as before where they are still there."""
+    def show_summaries(
+        self,
+        summaries: tuple[Summary, ...],
+        labels: tuple[str, ...],
+        *,
+        is_corrected: bool = False,
+    ) -> None:
+        """Show these, at the same window and face as before where they are still there.
+
+        Args:
+            summaries: Of every face in every window.
+            labels: Class names, (C,).
+            is_corrected: The values are corrected by neutral baselines.
+        """
         self._summaries, self._labels = summaries, labels
+        self._is_corrected = is_corrected
         windows = list(dict.fromkeys(summary.window for summary in summaries))
         texts = [f"{w.name}  ({format_time(w.start_s)} to {format_time(w.end_s)})" for w in windows]
         _refill(self.window_box, texts, windows)
@@ -132,7 +146,8 @@ class SummaryPanel(QWidget):
         for row, texts in enumerate(class_rows(chosen[0], self._labels)):
             for column, text in enumerate(texts):
                 self.table.setItem(row, column, QTableWidgetItem(text))
-        self._words.setText(count_text(chosen[0]))
+        values = " Values corrected by neutral baselines." if self._is_corrected else ""
+        self._words.setText(count_text(chosen[0]) + values)
 
 
 def class_rows(summary: Summary, labels: tuple[str, ...]) -> list[tuple[str, ...]]:

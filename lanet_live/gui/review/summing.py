@@ -9,6 +9,7 @@ from lanet_live.gui.review.document import ReviewDocument
 from lanet_live.gui.review.jobs import BackgroundJobs, Job
 from lanet_live.gui.review.summary_panel import SummaryPanel
 from lanet_live.review.edits import Edits
+from lanet_live.review.recording import Recording
 from lanet_live.review.report import ReportOptions
 from lanet_live.review.summary import Summary, summarise, windows_of
 
@@ -65,16 +66,19 @@ class SummaryControl(QObject):
         table, edits, options = recording.table, self._document.edits, self.options
         windows = windows_of(table, edits, after_marker_s=options.after_marker_s)
 
-        def work() -> tuple[Edits, tuple[Summary, ...]]:
+        def work() -> tuple[Recording, Edits, tuple[Summary, ...]]:
             only_reliable = options.only_reliable
-            return edits, summarise(table, reviewed, edits, windows, only_reliable=only_reliable)
+            summaries = summarise(table, reviewed, edits, windows, only_reliable=only_reliable)
+            return recording, edits, summaries
 
         self._jobs.submit(Job("summary", work, self._on_summed_up, self._on_failed))
 
-    def _on_summed_up(self, outcome: tuple[Edits, tuple[Summary, ...]]) -> None:
-        edits, summaries = outcome
-        if edits == self._document.edits:
-            self._panel.show_summaries(summaries, self._document.labels)
+    def _on_summed_up(self, outcome: tuple[Recording, Edits, tuple[Summary, ...]]) -> None:
+        recording, edits, summaries = outcome
+        if recording is self._document.recording and edits == self._document.edits:
+            self._panel.show_summaries(
+                summaries, recording.table.labels, is_corrected=recording.is_corrected
+            )
 
     def _on_failed(self, error: BaseException) -> None:
         self.message_raised.emit(Message("error", describe_error(error)))

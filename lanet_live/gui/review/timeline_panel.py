@@ -17,6 +17,7 @@ from lanet_live.gui.widgets.timeline import LaneFacts
 from lanet_live.sessions.events import EXCLUDED
 
 _STEPS: Final = 10_000
+_WITH_TEXT: Final = ("review_lines", "hide_unreliable", "corrected")
 _HINT: Final = (
     "Click to go there, drag to move, wheel to zoom.  "
     "Hatched: not reliable.  Crossed out: excluded.  Dashed: limits."
@@ -55,6 +56,8 @@ class ReviewTimelinePanel(QFrame):
         self.legend.set_labels(document.labels)
         self.timeline.show_recording(document.labels, document.span_s)
         self.position.setEnabled(document.recording is not None)
+        # Most recordings have none; the room is better used then.
+        self._corrected.setVisible(document.has_corrected)
 
     def show_edits(self, face_ids: tuple[int, ...]) -> None:
         """Show faces, events, excluded ranges and limits as they are now."""
@@ -97,6 +100,7 @@ class ReviewTimelinePanel(QFrame):
         for key in (
             "review_lines",
             "hide_unreliable",
+            "corrected",
             "review_nearer",
             "review_farther",
             "review_all",
@@ -105,9 +109,12 @@ class ReviewTimelinePanel(QFrame):
             button.setDefaultAction(actions[key])
             button.setIconSize(QSize(18, 18))
             button.setAccessibleName(actions[key].text())
-            if key in ("review_lines", "hide_unreliable"):
+            if key in _WITH_TEXT:
                 button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+            if key == "corrected":
+                self._corrected = button
             head.addWidget(button)
+        self._corrected.hide()
         head.addSpacing(6)
         head.addWidget(self.legend)
         head.addStretch(1)

@@ -94,6 +94,7 @@ class ReviewWorkspace(Workspace):
         self._lay_out()
         self.connect_actions()
         self._connect()
+        self.actions_by_key["corrected"].setEnabled(False)
         self._show_exporting()
         self._show_comparison()
         self._show_state()
@@ -199,6 +200,11 @@ class ReviewWorkspace(Workspace):
         self.comparing.set_only_reliable(is_on)
         self.summing.set_only_reliable(is_on)
 
+    def set_corrected(self, is_on: bool) -> None:
+        """Show values corrected by neutral baselines, or those measured."""
+        self.document.set_corrected(is_on)
+        self.comparing.set_corrected(is_on)
+
     def update_overlays(self, _is_on: bool = False) -> None:
         """Draw what is switched on."""
         self.picture.view.set_overlays(
@@ -232,6 +238,8 @@ class ReviewWorkspace(Workspace):
         self.message_raised.emit(Message("error", describe_error(error)))
 
     def _on_opened(self) -> None:
+        self.actions_by_key["corrected"].setChecked(False)
+        self.actions_by_key["corrected"].setEnabled(self.document.has_corrected)
         self.timeline_panel.show_recording()
         self.player.seek(self.document.span_s[0])
         self._show_state()
@@ -244,6 +252,10 @@ class ReviewWorkspace(Workspace):
         if recording is not None:
             save = partial(write_edits, recording.edits_path, edits)
             self.jobs.submit(Job(f"save {recording.edits_path}", save, _ignore, self._on_failed))
+
+    def _on_values_changed(self) -> None:
+        self._show_state()
+        self._on_moved(self.player.time_s)
 
     def _on_moved(self, time_s: float) -> None:
         readings = self.document.readings_at(time_s)
@@ -361,6 +373,7 @@ class ReviewWorkspace(Workspace):
     def _connect(self) -> None:
         self.document.opened.connect(self._on_opened)
         self.document.edited.connect(self._on_edited)
+        self.document.values_changed.connect(self._on_values_changed)
         self.player.moved.connect(self._on_moved)
         self.pictures.loaded.connect(self._on_picture)
         self.timeline_panel.sought.connect(self.player.seek)
