@@ -37,13 +37,14 @@ def build_engine(
         model: A checked model.
         request: What to build.
         cache: Where built engines are kept.
-        on_progress: Told what is being done and how far it is; maybe from another thread.
+        on_progress: Told what is being done and how far it is.
 
     Returns:
         The folder of the built engine, and whether it had to be built.
 
     Raises:
         BackendUnavailable: The runtime is not installed, or needs a device that is not here.
+        BuildInterrupted: `on_progress` asked for it.
         EngineBuildError: The model cannot be compiled as asked.
     """
     try:

@@ -7,7 +7,7 @@ from engines.artefact import Artefact, describe_file, write_manifest
 from engines.build_request import BuildRequest
 from engines.cache import CacheKey
 from engines.cuda_device import call_cuda, describe_gpu, load_cuda
-from engines.errors import EngineBuildError
+from engines.errors import BuildInterrupted, EngineBuildError
 from engines.onnx_file import ModelFile
 from engines.onnx_folding import FOLDED_INPUT_NAME, fold_preprocessing
 from engines.onnx_half import to_half
@@ -63,6 +63,7 @@ def build(
         on_progress: Told how far it is.
 
     Raises:
+        BuildInterrupted: `on_progress` asked for it.
         EngineBuildError: TensorRT refuses the model; the message quotes it.
     """
     tensorrt = _load(request)
@@ -170,6 +171,8 @@ def _compile(
     if monitor is not None:
         config.progress_monitor = monitor
     plan = builder.build_serialized_network(network, config)
+    if monitor is not None and monitor.is_interrupted:
+        raise BuildInterrupted("Compiling the model was interrupted; nothing of it is kept.")
     if plan is None:
         raise EngineBuildError(
             f"TensorRT cannot compile the model {model.path} in {request.precision} for "
@@ -194,19 +197,25 @@ def _make_monitor(trt: Any, on_progress: ProgressCallback) -> Any:
             trt.IProgressMonitor.__init__(self)
             self._outermost: str | None = None
             self._n_steps = 1
+            self.is_interrupted = False
 
         def phase_start(self, phase_name: str, parent_phase: str | None, num_steps: int) -> None:
             if parent_phase is None:
                 self._outermost, self._n_steps = phase_name, max(1, num_steps)
-                on_progress("Compiling for TensorRT", 0.0)
+                self._tell(0.0)
 
         def phase_finish(self, phase_name: str) -> None:
             if phase_name == self._outermost:
-                on_progress("Compiling for TensorRT", 1.0)
+                self._tell(1.0)
 
         def step_complete(self, phase_name: str, step: int) -> bool:
             if phase_name == self._outermost:
-                on_progress("Compiling for TensorRT", min(1.0, (step + 1) / self._n_steps))
-            return True
+                self._tell(min(1.0, (step + 1) / self._n_steps))
+            return not self.is_interrupted
+
+        def _tell(self, share: float) -> None:
+            # TensorRT hears of it after its current step.
+            if not on_progress("Compiling for TensorRT", share):
+                self.is_interrupted = True
 
     return Monitor()

@@ -149,6 +149,10 @@ class EngineCache:
                         self._lock_path(digest).unlink()
         return before - _size(self._folder)
 
+    def clear_and_tell(self) -> str:
+        """Clear the cache and say in a sentence what that freed."""
+        return f"Removed {self.clear() / 1e6:.1f} MB of built engines from {self._folder}."
+
     def _lock_path(self, digest: str) -> Path:
         return self._folder / f"{digest}.lock"
 

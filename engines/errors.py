@@ -4,6 +4,7 @@ EngineError
 ├── ModelFileError       the model file is damaged, unsafe or lacks its metadata
 ├── BackendUnavailable   the runtime is not installed or has no usable device
 ├── EngineBuildError     compiling the model for a runtime failed
+├── BuildInterrupted     compiling was given up because it was asked for
 ├── ArtefactError        a built engine is damaged, incomplete or for another machine
 ├── UnsafeFolderError    a folder with built engines could be changed by another user
 └── EngineInputError     a batch of the wrong shape or dtype
@@ -24,6 +25,10 @@ class BackendUnavailable(EngineError):
 
 class EngineBuildError(EngineError):
     """Compiling a model for a runtime failed."""
+
+
+class BuildInterrupted(EngineError):
+    """Compiling a model was given up because it was asked for; nothing is left of it."""
 
 
 class EngineInputError(EngineError):

@@ -17,7 +17,13 @@ from engines.artefact import Artefact, require_files
 from engines.base import EngineInfo, F32Array, U8Array
 from engines.batching import infer_in_chunks, warm_up
 from engines.cache import EngineCache
-from engines.errors import ArtefactError, BackendUnavailable, EngineError, ModelFileError
+from engines.errors import (
+    ArtefactError,
+    BackendUnavailable,
+    BuildInterrupted,
+    EngineError,
+    ModelFileError,
+)
 from engines.onnx_file import ModelFile
 from engines.onnx_folding import FOLDED_INPUT_NAME
 from engines.openvino_mixed import keep_first_half
@@ -191,12 +197,19 @@ def _open(
         network.reshape([1, spec.input_size_px, spec.input_size_px, 3])
     if precision == "bf16":
         network = keep_first_half(core, network)
+    properties = _properties(device, precision, options)
+    on_progress = None if device.startswith("CPU") else options.on_progress
+    if on_progress:
+        # Takes many seconds the first time; OpenVINO tells nothing and cannot be interrupted.
+        on_progress(f"Compiling for {device}", 0.0)
     try:
-        compiled = core.compile_model(network, device, _properties(device, precision, options))
+        compiled = core.compile_model(network, device, properties)
     except RuntimeError as error:
         raise EngineError(
             f"OpenVINO cannot compile the model {spec.name} for {device}: {_first_line(error)}"
         ) from error
+    if on_progress and not on_progress(f"Compiling for {device}", 1.0):
+        raise BuildInterrupted("Opening the model was interrupted; what was compiled is kept.")
     info = EngineInfo(BACKEND, _describe_device(core, device), precision, version(), sha256)
     engine = OpenVinoEngine(compiled, spec, info, max_batch=options.max_batch)
     warm_up(engine)

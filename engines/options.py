@@ -13,8 +13,12 @@ Scenes with more than eight faces and their mirror images are rare, and the runt
 from larger batches on the machines measured (docs/engines.md).
 """
 
-ProgressCallback = Callable[[str, float], None]
-"""Called with what is being done and the share done, 0 to 1."""
+ProgressCallback = Callable[[str, float], bool]
+"""Called with what is being done and the share done, 0 to 1; maybe from a runtime's own thread.
+
+Returns whether to go on. Where the runtime allows it, False ends the build with
+`engines.errors.BuildInterrupted`.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,13 @@ from typing import Final
 
 from engines.artefact import is_artefact, read_artefact
 from engines.base import Engine
-from engines.errors import ArtefactError, BackendUnavailable, EngineError, ModelFileError
+from engines.errors import (
+    ArtefactError,
+    BackendUnavailable,
+    BuildInterrupted,
+    EngineError,
+    ModelFileError,
+)
 from engines.onnx_file import ModelFile, read_model_file
 from engines.options import OpenOptions
 
@@ -103,6 +109,7 @@ def open_with_options(model_path: Path, options: OpenOptions, *, backend: str = 
         ModelFileError: The model file cannot be used.
         ArtefactError: The built engine is damaged, or not what is asked for.
         BackendUnavailable: The runtime is not installed or has no device for this.
+        BuildInterrupted: `options.on_progress` asked for it.
         EngineError: Opening or the warm-up failed.
         ValueError: There is no backend of that name.
     """
@@ -122,8 +129,8 @@ def _open_first(model: ModelFile, options: OpenOptions) -> Engine:
     for name in _BACKENDS:
         try:
             engine = _open(name, model, options)
-        except ModelFileError:
-            raise  # the model is at fault, not the runtime
+        except (ModelFileError, BuildInterrupted):
+            raise  # the model is at fault, or the user wants to stop: not the runtime
         except EngineError as error:
             # A runtime that is merely absent is normal; one that fails deserves attention.
             level = logging.INFO if isinstance(error, BackendUnavailable) else logging.WARNING

@@ -233,6 +233,9 @@ def _add_information(group: "argparse._ArgumentGroup") -> None:
     group.add_argument("--list-cameras", action="store_true", help="name the cameras and exit")
     group.add_argument("--doctor", action="store_true", help="check this installation and exit")
     group.add_argument("--json", action="store_true", help="--doctor as JSON")
+    group.add_argument(
+        "--clear-cache", action="store_true", help="remove the compiled engines and exit"
+    )
     group.add_argument("--quiet", action="store_true", help="no progress, no summary")
     group.add_argument(
         "--log-level",

@@ -10,11 +10,12 @@ import logging
 import shlex
 import signal
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
-from engines.errors import EngineError
+from engines.errors import BuildInterrupted, EngineError
 from lanet_live.arguments import parse_arguments, parse_config
 from lanet_live.config import EngineConfig, LiveConfig
 from lanet_live.errors import LanetLiveError
@@ -63,11 +64,13 @@ def _run(arguments: list[str]) -> int:
         return _list_cameras()
     if namespace.doctor:
         return _examine(namespace)
+    if namespace.clear_cache:
+        return _clear_cache()
     config = parse_config(namespace, command=shlex.join(["lanet-live", *arguments]))
     if config.export is None:
         return _open_window(config)
-    with _termination_as_interrupt():
-        return _export_all(config, is_quiet=namespace.quiet)
+    with _noted_interrupts() as is_interrupted:
+        return _export_all(config, is_interrupted, is_quiet=namespace.quiet)
 
 
 def _open_window(config: LiveConfig) -> int:
@@ -100,7 +103,14 @@ def _examine(namespace: argparse.Namespace) -> int:
     return ExitCode.OK if findings.is_healthy else ExitCode.USER_ERROR
 
 
-def _export_all(config: LiveConfig, *, is_quiet: bool) -> int:
+def _clear_cache() -> int:
+    from engines.cache import EngineCache
+
+    _say(EngineCache().clear_and_tell())
+    return ExitCode.OK
+
+
+def _export_all(config: LiveConfig, is_interrupted: threading.Event, *, is_quiet: bool) -> int:
     """Analyse every source; one that fails does not stop the others."""
     from lanet_live.export import Exporter
     from lanet_live.export_plan import plan_jobs
@@ -112,7 +122,9 @@ def _export_all(config: LiveConfig, *, is_quiet: bool) -> int:
     n_failed = 0
     for job in jobs:
         try:
-            summary = _export_one(exporter, job, is_quiet=is_quiet)
+            summary = _export_one(exporter, job, is_interrupted, is_quiet=is_quiet)
+        except BuildInterrupted as error:
+            raise KeyboardInterrupt from error
         except (LanetLiveError, EngineError) as error:
             _complain(str(error))
             n_failed += 1
@@ -125,13 +137,20 @@ def _export_all(config: LiveConfig, *, is_quiet: bool) -> int:
     return ExitCode.USER_ERROR if n_failed else ExitCode.OK
 
 
-def _export_one(exporter: "Exporter", job: "ExportJob", *, is_quiet: bool) -> "RunSummary":
+def _export_one(
+    exporter: "Exporter", job: "ExportJob", is_interrupted: threading.Event, *, is_quiet: bool
+) -> "RunSummary":
     from lanet_live.progress import ProgressBar
 
     title = job.source.title
     name = title if job.source.path is None else job.source.path.name
     with ProgressBar(name, is_shown=not is_quiet and sys.stderr.isatty()) as bar:
-        summary = exporter.run(job, on_progress=bar.update)
+
+        def show_compiling(what: str, share: float) -> bool:
+            bar.show_compiling(what, share)
+            return not is_interrupted.is_set()
+
+        summary = exporter.run(job, on_progress=bar.update, on_compiling=show_compiling)
     for warning in summary.warnings:
         _complain(warning)
     if summary.partial_reason:
@@ -148,13 +167,21 @@ def _export_one(exporter: "Exporter", job: "ExportJob", *, is_quiet: bool) -> "R
 
 
 @contextlib.contextmanager
-def _termination_as_interrupt() -> Iterator[None]:
-    """Let `kill` end a run in the same good order as Ctrl-C."""
-    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
+def _noted_interrupts() -> Iterator[threading.Event]:
+    """Let `kill` end a run in the same good order as Ctrl-C, and note both for other threads."""
+    is_interrupted = threading.Event()
+
+    def interrupt(_number: int, _frame: object) -> None:
+        is_interrupted.set()
+        raise KeyboardInterrupt
+
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    previous = {number: signal.signal(number, interrupt) for number in numbers}
     try:
-        yield
+        yield is_interrupted
     finally:
-        signal.signal(signal.SIGTERM, previous)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
 def _complain(sentence: str) -> None:

@@ -3,8 +3,10 @@
 import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
+from engines.options import ProgressCallback
 from lanet_live import __version__
 from lanet_live.capture.base import SourceFacts
 from lanet_live.capture.selected import FrameSelection
@@ -72,6 +74,7 @@ class Exporter:
         *,
         should_stop: ShouldStop | None = None,
         on_progress: OnProgress | None = None,
+        on_compiling: ProgressCallback | None = None,
         first_sinks: Sequence[ResultSink] = (),
     ) -> RunSummary:
         """Analyse one source and write its files.
@@ -80,6 +83,7 @@ class Exporter:
             job: Which source, which files.
             should_stop: Asked a few times a second; True ends the run, which is then partial.
             on_progress: Told how far the run is.
+            on_compiling: Told how far it is when the engine must be compiled first.
             first_sinks: Take each result before the files do.
 
         Raises:
@@ -89,7 +93,7 @@ class Exporter:
         """
         check_outputs(job, self._export)
         run = _Run(self._config, self._export, self._model, job, first_sinks)
-        return run.execute(should_stop, on_progress)
+        return run.execute(should_stop, on_progress, on_compiling)
 
 
 class _Run:
@@ -116,13 +120,18 @@ class _Run:
                 job.outputs["plot"], model.spec.labels, overwrite=export.overwrite
             )
 
-    def execute(self, should_stop: ShouldStop | None, on_progress: OnProgress | None) -> RunSummary:
+    def execute(
+        self,
+        should_stop: ShouldStop | None,
+        on_progress: OnProgress | None,
+        on_compiling: ProgressCallback | None,
+    ) -> RunSummary:
         try:
             # A camera does not wait, a file does.
             run = run_live if self._job.source.kind == "camera" else run_overlapped
             summary = run(
                 build_source_factory(self._job.source, selection=self._selection()),
-                self._open_pipeline,
+                partial(self._open_pipeline, on_compiling=on_compiling),
                 self._sinks(),
                 should_stop=should_stop,
                 on_progress=on_progress,
@@ -137,14 +146,17 @@ class _Run:
         self._metadata.finish(summary)
         return summary
 
-    def _open_pipeline(self, facts: SourceFacts) -> Pipeline:
+    def _open_pipeline(
+        self, facts: SourceFacts, *, on_compiling: ProgressCallback | None
+    ) -> Pipeline:
         """Open the pipeline; once it stands, old files go and the metadata say "running"."""
         config = self._config
         if config.engine.threads is None and not facts.is_live:
             # The tracker, at work on the next frame meanwhile, is the slower of the two: more
             # threads for the model would only take the cores from it.
             config = replace(config, engine=replace(config.engine, threads=1))
-        pipeline = build_pipeline_factory(config, self._model)(facts)
+        open_pipeline = build_pipeline_factory(config, self._model, on_compiling=on_compiling)
+        pipeline = open_pipeline(facts)
         try:
             setup = RunSetup(
                 facts=facts,

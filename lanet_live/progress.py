@@ -57,6 +57,12 @@ class ProgressBar:
         if self._bar is not None:
             self._bar.stop()
 
+    def show_compiling(self, what: str, share: float) -> None:
+        """Show how far the engine is that must be compiled first; called in any thread."""
+        if self._bar is not None:
+            words = f"{what[:1].lower()}{what[1:]}, once: {share:.0%}"
+            self._bar.update(self._task, rate=words, refresh=True)
+
     def update(self, progress: RunProgress) -> None:
         """Show how far the run is."""
         if self._bar is None:

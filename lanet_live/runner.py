@@ -13,7 +13,7 @@ from contextlib import closing
 from queue import Empty, SimpleQueue
 from typing import Final
 
-from engines.errors import EngineError
+from engines.errors import BuildInterrupted, EngineError
 from lanet_live.capture.base import FrameSource, SourceFactory
 from lanet_live.capture.feed import CaptureFeed, FrameBox
 from lanet_live.capture.paced import PacedSource
@@ -250,7 +250,8 @@ class LiveRunner:
             self._on_event(SourceReported(feed.report))
         with self._lock:
             is_stopped = self._state is RunState.STOPPING
-            if error is None or error is feed.error:
+            is_given_up = is_stopped and isinstance(error, BuildInterrupted)
+            if error is None or error is feed.error or is_given_up:
                 error = None if is_stopped else feed.error
             for _, future in self._take_commands():
                 future.cancel()

@@ -39,6 +39,14 @@ class SourceOpened:
 
 
 @dataclass(frozen=True, slots=True)
+class EngineCompiling:
+    """The engine is being compiled for its first use: what is done, and the share done, 0 to 1."""
+
+    what: str
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
 class PipelineOpened:
     """The model is ready."""
 
@@ -81,6 +89,7 @@ class RunnerFailed:
 RunnerEvent = (
     StateChanged
     | SourceOpened
+    | EngineCompiling
     | PipelineOpened
     | CameraLost
     | CameraBack

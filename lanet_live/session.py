@@ -9,7 +9,8 @@ from pathlib import Path
 
 from engines.artefact import is_artefact, read_artefact
 from engines.onnx_file import read_model_file
-from engines.registry import BACKENDS, open_engine
+from engines.options import OpenOptions, ProgressCallback
+from engines.registry import BACKENDS, open_with_options
 from engines.spec import ModelSpec
 from lanet_live.capture.base import FrameSource, SourceFactory, SourceFacts
 from lanet_live.capture.selected import FrameSelection, SelectedSource
@@ -74,12 +75,18 @@ def build_source_factory(
     return create
 
 
-def build_pipeline_factory(config: LiveConfig, model: LoadedModel | None = None) -> PipelineFactory:
+def build_pipeline_factory(
+    config: LiveConfig,
+    model: LoadedModel | None = None,
+    *,
+    on_compiling: ProgressCallback | None = None,
+) -> PipelineFactory:
     """Return what opens tracker and engine in the thread that uses them.
 
     Args:
         config: Model, runtime, thresholds, faces.
         model: What `load_model` returned for this config, if it was called already.
+        on_compiling: Told how far it is when the engine must be compiled first.
 
     Raises:
         ConfigError: The model does not fit this version or is missing.
@@ -91,13 +98,13 @@ def build_pipeline_factory(config: LiveConfig, model: LoadedModel | None = None)
         # Imported here: it brings MediaPipe, which the command line's help must not wait for.
         from lanet_live.face.tracker import FaceTracker
 
-        engine = open_engine(
-            model_path,
-            backend=config.engine.backend,
+        options = OpenOptions(
             precision=config.engine.precision,
             device=config.engine.device,
             threads=config.engine.threads,
+            on_progress=on_compiling,
         )
+        engine = open_with_options(model_path, options, backend=config.engine.backend)
         try:
             tracker = FaceTracker(
                 max_faces=config.max_faces, has_independent_frames=facts.has_independent_frames

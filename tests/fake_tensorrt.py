@@ -219,7 +219,8 @@ class FakeBuilder:
             config.progress_monitor.phase_start("Building", None, 2)
             config.progress_monitor.phase_start("Inner", "Building", 7)
             for step in range(2):
-                config.progress_monitor.step_complete("Building", step)
+                if not config.progress_monitor.step_complete("Building", step):
+                    return None
             config.progress_monitor.phase_finish("Building")
         if self._trt.refusal is not None:
             self._log.log(Severity.ERROR, self._trt.refusal)

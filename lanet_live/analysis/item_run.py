@@ -38,7 +38,11 @@ def item_runner(config: LiveConfig) -> RunItem:
 
         # The control goes in front of the files: held, it lets no result through to them.
         summary = Exporter(item_config).run(
-            job, should_stop=control.should_stop, on_progress=report, first_sinks=(control,)
+            job,
+            should_stop=control.should_stop,
+            on_progress=report,
+            on_compiling=lambda _what, _share: not control.should_stop(),
+            first_sinks=(control,),
         )
         return replace(summary, elapsed_s=summary.elapsed_s - control.waited_s)
 

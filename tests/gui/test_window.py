@@ -13,7 +13,7 @@ from lanet_live.gui.app import create_window
 from lanet_live.gui.live.actions import LIVE_ACTIONS
 from lanet_live.gui.messages import Message, UncaughtErrors
 from lanet_live.gui.shortcuts import ShortcutsDialog
-from lanet_live.runner_events import CameraBack, CameraLost, RunState
+from lanet_live.runner_events import CameraBack, CameraLost, EngineCompiling, RunState
 from lanet_live.sessions.reader import open_session
 from tests.fakes import LABELS, make_facts, make_result
 from tests.gui.conftest import CONFIG, FakeRunner
@@ -119,6 +119,14 @@ def test_results_reach_picture_cards_timeline_and_status(opened):
     assert opened.window.status.text("engine") == "fake on CPU"
     assert opened.window.status.text("precision") == "fp32"
     opened.wait(lambda: opened.window.status.text("latency").endswith("ms to screen"))
+
+
+def test_status_tells_how_far_the_engine_is_that_is_compiled_first(opened):
+    opened.runner.bridge.post(EngineCompiling("Compiling for TensorRT", 0.45))
+    said = "Compiling for TensorRT, once: 45%"
+    opened.wait(lambda: opened.window.status.text("state") == said)
+    opened.runner.open()
+    opened.wait(lambda: opened.window.status.text("state") == "Running")
 
 
 def test_faces_that_leave_keep_their_past(opened):
@@ -297,7 +305,8 @@ def test_shortcuts_dialog_lists_every_action(opened):
     opened.window.show_shortcuts()
     dialog = opened.window.findChild(ShortcutsDialog)
     texts = {label.text() for label in dialog.findChildren(QLabel)}
-    assert {info.text for info in LIVE_ACTIONS} <= texts
+    assert {info.text for info in LIVE_ACTIONS if not info.shortcut.isdigit()} <= texts
+    assert {"1 … 9", "Marker 1 to 9"} <= texts
 
 
 def test_look_back_does_not_stop_capture(opened):

@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
     """Build, compare with the reference, and copy out what was asked for."""
     cache = EngineCache()
     if args.clear_cache:
-        sys.stdout.write(f"Cleared {cache.clear() / 1e6:.1f} MB of built engines.\n")
+        sys.stdout.write(f"{cache.clear_and_tell()}\n")
         if args.model is None:
             return _EXIT_OK
     if args.model is None:
@@ -161,14 +161,12 @@ def _build(
         *columns, console=console, transient=True, disable=not console.is_terminal
     ) as progress:
         task = progress.add_task(f"Building for {request.target}", total=1.0)
-        entry = build_engine(
-            model,
-            request,
-            cache=cache,
-            on_progress=lambda what, share: progress.update(
-                task, description=what, completed=share
-            ),
-        )
+
+        def show(what: str, share: float) -> bool:
+            progress.update(task, description=what, completed=share)
+            return True
+
+        entry = build_engine(model, request, cache=cache, on_progress=show)
     elapsed_s = time.perf_counter() - started_s
     name = f"{model.path.stem}-{request.target}-{request.precision}"
     folder = publish(entry, out / name)

@@ -43,6 +43,8 @@ def status_of(run: LiveRun, *, is_camera_away: bool, latency_ms: float | None) -
     stats, setup, facts = run.stats, run.setup, run.facts
     state = run.state
     word = "Waiting for the camera" if is_camera_away else _STATE_WORDS[state]
+    if run.compiling is not None and state is RunState.OPENING:
+        word = f"{run.compiling.what}, once: {run.compiling.share:.0%}"
     has_results = stats.n_results > 0
     return StatusFacts(
         state=word,

@@ -6,13 +6,20 @@ from typing import Protocol
 
 from PySide6.QtCore import QObject, Qt, Signal
 
+from engines.options import ProgressCallback
 from lanet_live.capture.base import SourceFacts
 from lanet_live.config import LiveConfig, SourceConfig
 from lanet_live.gui.bridge import Delivery, QtBridge
 from lanet_live.pipeline import Pipeline
 from lanet_live.processor import FrameProcessor
 from lanet_live.runner import LiveRunner
-from lanet_live.runner_events import PipelineOpened, RunState, SourceOpened, StateChanged
+from lanet_live.runner_events import (
+    EngineCompiling,
+    PipelineOpened,
+    RunState,
+    SourceOpened,
+    StateChanged,
+)
 from lanet_live.session import LoadedModel, build_pipeline_factory, build_source_factory, load_model
 from lanet_live.sinks.base import ResultSink
 from lanet_live.sinks.metadata import RunSetup
@@ -88,6 +95,7 @@ class LiveRun(QObject):
         self._next: SourceConfig | None = None
         self._facts: SourceFacts | None = None
         self._setup: RunSetup | None = None
+        self._compiling: EngineCompiling | None = None
         self._source: SourceConfig | None = None
 
     @property
@@ -99,6 +107,11 @@ class LiveRun(QObject):
     def setup(self) -> RunSetup | None:
         """Source, model and limits of the run; None until they are known."""
         return self._setup
+
+    @property
+    def compiling(self) -> EngineCompiling | None:
+        """How far the engine is that is compiled for its first use; None when none is."""
+        return self._compiling
 
     @property
     def source(self) -> SourceConfig | None:
@@ -132,7 +145,7 @@ class LiveRun(QObject):
             self.stop()
             return
         self._next = None
-        self._facts = self._setup = None
+        self._facts = self._setup = self._compiling = None
         self._source = source
         self._runner = self._factory(source, self._bridge)
         self._runner.start()
@@ -161,7 +174,10 @@ class LiveRun(QObject):
         for event in delivery.events:
             if isinstance(event, SourceOpened):
                 self._facts = event.facts
+            elif isinstance(event, EngineCompiling):
+                self._compiling = event
             elif isinstance(event, PipelineOpened) and self._runner is not None:
+                self._compiling = None
                 self._runner.submit(self._post_setup)
             elif isinstance(event, RunSetup):
                 self._setup = event
@@ -193,14 +209,22 @@ def live_runner_factory(config: LiveConfig) -> RunnerFactory:
     """
     loaded: list[LoadedModel] = []
 
-    def open_pipeline(facts: SourceFacts) -> Pipeline:
+    def open_pipeline(facts: SourceFacts, on_compiling: ProgressCallback) -> Pipeline:
         if not loaded:
             loaded.append(load_model(config.engine))
-        return build_pipeline_factory(config, loaded[0])(facts)
+        return build_pipeline_factory(config, loaded[0], on_compiling=on_compiling)(facts)
 
     def create(source: SourceConfig, bridge: QtBridge) -> Runner:
-        return LiveRunner(
-            build_source_factory(source), open_pipeline, [bridge], on_event=bridge.post
+        def tell(what: str, share: float) -> bool:
+            bridge.post(EngineCompiling(what, share))
+            return runner.state is RunState.OPENING
+
+        runner = LiveRunner(
+            build_source_factory(source),
+            lambda facts: open_pipeline(facts, tell),
+            [bridge],
+            on_event=bridge.post,
         )
+        return runner
 
     return create

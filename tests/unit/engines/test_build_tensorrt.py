@@ -15,7 +15,7 @@ from engines.build import build_engine, publish
 from engines.build_request import BuildRequest
 from engines.build_tensorrt import MODEL_NAME, PLAN_NAME
 from engines.cache import EngineCache
-from engines.errors import BackendUnavailable, EngineBuildError
+from engines.errors import BackendUnavailable, BuildInterrupted, EngineBuildError
 from engines.onnx_file import read_model_file
 from engines.registry import open_engine
 from engines.tensorrt_runtime import load_tensorrt
@@ -100,11 +100,22 @@ def test_progress_goes_from_nothing_to_all(tmp_path: Path, tiny_model_path: Path
         read_model_file(tiny_model_path),
         BuildRequest("tensorrt"),
         cache=EngineCache(tmp_path),
-        on_progress=lambda what, share: shares.append(share),
+        on_progress=lambda what, share: shares.append(share) is None,
     )
     assert shares == sorted(shares)
     assert (shares[0], shares[-1]) == (0.0, 1.0)
     assert len(shares) > 3
+
+
+def test_build_can_be_interrupted(tmp_path: Path, tiny_model_path: Path) -> None:
+    with pytest.raises(BuildInterrupted):
+        build_engine(
+            read_model_file(tiny_model_path),
+            BuildRequest("tensorrt"),
+            cache=EngineCache(tmp_path),
+            on_progress=lambda what, share: False,
+        )
+    assert not any(path.is_dir() for path in tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(

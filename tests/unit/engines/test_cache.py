@@ -130,10 +130,19 @@ def test_entry_larger_than_the_limit_is_kept_while_it_is_the_newest(tmp_path: Pa
     assert entry.folder.exists()
 
 
+def test_cache_stays_below_its_bound_however_many_are_built(tmp_path: Path) -> None:
+    cache = EngineCache(tmp_path, max_bytes=20_000)
+    for n in range(1, 9):
+        cache.get_or_build(replace(KEY, max_batch=n), lambda f: fill(f, n_bytes=4000))
+        assert sum(p.stat().st_size for p in tmp_path.rglob("*") if p.is_file()) <= 20_000
+
+
 def test_clear_removes_all_and_says_how_much(tmp_path: Path) -> None:
     cache = EngineCache(tmp_path)
-    cache.get_or_build(KEY, lambda f: fill(f, n_bytes=5000))
-    assert cache.clear() >= 5000
+    cache.get_or_build(KEY, lambda f: fill(f, n_bytes=2_000_000))
+    assert cache.clear_and_tell() == f"Removed 2.0 MB of built engines from {tmp_path}."
+    assert not any(path.is_dir() for path in tmp_path.iterdir())
+    assert cache.clear() == 0
     assert cache.get_or_build(KEY, fill).was_built
 
 

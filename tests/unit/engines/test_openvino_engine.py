@@ -1,11 +1,13 @@
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import openvino as ov
 import pytest
 
 from engines.base import U8Array
-from engines.errors import BackendUnavailable, EngineError, ModelFileError
+from engines.errors import BackendUnavailable, BuildInterrupted, EngineError, ModelFileError
 from engines.onnx_file import ModelFile, read_model_file
 from engines.onnx_writer import write_node, write_tensor
 from engines.onnxruntime_engine import open_reference
@@ -81,6 +83,46 @@ def test_throughput_mode_gives_the_same_answers(model: ModelFile) -> None:
     np.testing.assert_allclose(fast.infer(CROPS[:1]), plain.infer(CROPS[:1]), atol=1e-4)
     fast.close()
     plain.close()
+
+
+class CoreWithGpu(ov.Core):
+    """Calls the CPU a GPU, for what is done only for devices that compile slowly."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.given: list[dict[str, object]] = []
+
+    @property
+    def available_devices(self) -> list[str]:
+        return ["GPU"]
+
+    def get_property(self, device: str, name: str) -> Any:
+        return super().get_property("CPU", name)
+
+    def compile_model(self, network: ov.Model, device: str, properties: Any) -> ov.CompiledModel:
+        assert device == "GPU"
+        self.given.append(properties)
+        return super().compile_model(network, "CPU", properties)
+
+
+def test_compiling_for_a_slow_device_is_told_cached_and_can_be_given_up(
+    model: ModelFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    core = CoreWithGpu()
+    monkeypatch.setattr(ov, "Core", lambda: core)
+    seen: list[tuple[str, float]] = []
+
+    def go_on(what: str, share: float) -> bool:
+        seen.append((what, share))
+        return True
+
+    options = OpenOptions(device="GPU", cache_folder=tmp_path, on_progress=go_on)
+    open_model(model, options).close()
+    assert seen == [("Compiling for GPU", 0.0), ("Compiling for GPU", 1.0)]
+    assert core.given[0]["CACHE_DIR"] == str(tmp_path / "openvino")
+    assert any((tmp_path / "openvino").iterdir())
+    with pytest.raises(BuildInterrupted, match="what was compiled is kept"):
+        open_model(model, replace(options, on_progress=lambda what, share: False))
 
 
 def test_number_of_threads_is_taken(model: ModelFile) -> None:

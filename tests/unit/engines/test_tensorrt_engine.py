@@ -21,7 +21,13 @@ from engines.build import build_engine
 from engines.build_request import BuildRequest
 from engines.build_tensorrt import PLAN_NAME
 from engines.cache import EngineCache
-from engines.errors import ArtefactError, BackendUnavailable, EngineBuildError, EngineError
+from engines.errors import (
+    ArtefactError,
+    BackendUnavailable,
+    BuildInterrupted,
+    EngineBuildError,
+    EngineError,
+)
 from engines.onnx_file import ModelFile, read_model_file
 from engines.onnxruntime_engine import open_reference
 from engines.options import OpenOptions
@@ -119,9 +125,33 @@ def test_progress_of_the_build_is_reported(
 ) -> None:
     install()
     seen: list[float] = []
-    watched = replace(options, on_progress=lambda what, share: seen.append(share))
+    watched = replace(options, on_progress=lambda what, share: seen.append(share) is None)
     open_model(model, watched).close()
     assert seen == [0.0, 0.5, 1.0, 1.0]
+    seen.clear()
+    open_model(model, watched).close()
+    assert seen == []
+
+
+def test_build_that_is_interrupted_leaves_nothing_and_tries_no_other_engine(
+    install: Install, model: ModelFile, options: OpenOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, trt = install()
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: object())
+    seen: list[float] = []
+
+    def stop_at_half(what: str, share: float) -> bool:
+        seen.append(share)
+        return share < 0.5
+
+    stopped = replace(options, on_progress=stop_at_half)
+    with pytest.raises(BuildInterrupted, match="nothing of it is kept"):
+        open_with_options(model.path, stopped)
+    assert seen == [0.0, 0.5]
+    assert options.cache_folder is not None
+    assert not any(path.is_dir() for path in options.cache_folder.iterdir())
+    open_model(model, options).close()
+    assert trt.n_builds == 2
 
 
 def build_elsewhere(

@@ -1,10 +1,17 @@
 import json
+import os
+import signal
 import sys
+import time
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
+from engines.base import Engine
+from engines.cache import EngineCache
+from engines.errors import BuildInterrupted
+from engines.options import OpenOptions
 from lanet_live.capture import camera_list
 from lanet_live.capture.camera_list import CameraInfo
 from lanet_live.cli import main
@@ -12,6 +19,7 @@ from lanet_live.config import LiveConfig
 from lanet_live.face.template import TEMPLATE_ID
 from lanet_live.progress import ProgressBar
 from lanet_live.run_summary import RunProgress
+from tests.tiny_artefact import KEY, fill
 from tests.tiny_model import tiny_spec, write_tiny_model
 
 
@@ -92,3 +100,55 @@ def test_the_progress_bar_takes_known_and_unknown_lengths(
     assert capsys.readouterr().out == ""
     with ProgressBar("quiet", is_shown=False) as bar:
         bar.update(RunProgress(n_analysed=1, n_with_face=0, n_expected=None, elapsed_s=1.0))
+
+
+def compile_first(model_path: Path, options: OpenOptions, *, backend: str) -> Engine:
+    """Open the tiny model as if it had to be compiled; Ctrl-C is pressed half-way."""
+    assert options.on_progress is not None
+    assert options.on_progress("Compiling for TensorRT", 0.0)
+    os.kill(os.getpid(), signal.SIGINT)
+    deadline_s = time.monotonic() + 20
+    while options.on_progress("Compiling for TensorRT", 0.5):
+        assert time.monotonic() < deadline_s
+    raise BuildInterrupted("Compiling was interrupted.")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows cannot send itself Ctrl-C alone")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_ctrl_c_while_the_engine_is_compiled_ends_cleanly_and_writes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("lanet_live.session.open_with_options", compile_first)
+    model = write_tiny_model(tmp_path / "m.onnx", tiny_spec(alignment=TEMPLATE_ID))
+    out = tmp_path / "out"
+    arguments = ["--synthetic", "--export", "csv", "--model", str(model), "--out", str(out)]
+    before = signal.getsignal(signal.SIGINT)
+    assert main(arguments) == 130
+    assert capsys.readouterr().err == "lanet-live: Interrupted.\n"
+    assert signal.getsignal(signal.SIGINT) is before
+    assert not out.exists() or not list(out.iterdir())
+
+
+def test_progress_of_compiling_is_shown_on_standard_error(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "120")
+    with ProgressBar("clip.mp4", is_shown=True) as bar:
+        bar.show_compiling("Compiling for TensorRT", 0.45)
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert "compiling for TensorRT, once: 45%" in output.err
+    with ProgressBar("quiet", is_shown=False) as bar:
+        bar.show_compiling("Compiling for TensorRT", 0.45)
+
+
+def test_clear_cache_says_what_it_freed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("engines.cache.default_cache_folder", lambda: tmp_path / "cache")
+    entry = EngineCache().get_or_build(KEY, lambda folder: fill(folder, n_bytes=3_000_000))
+    assert main(["--clear-cache"]) == 0
+    cache = tmp_path / "cache"
+    assert capsys.readouterr().out == f"Removed 3.0 MB of built engines from {cache}.\n"
+    assert not entry.folder.exists()

@@ -5,7 +5,7 @@ from queue import SimpleQueue
 import pytest
 
 from engines.base import EngineInfo
-from engines.errors import BackendUnavailable
+from engines.errors import BackendUnavailable, BuildInterrupted
 from lanet_live.capture.base import SourceReport
 from lanet_live.capture.reconnecting import ReconnectPolicy
 from lanet_live.capture.video_file import VideoFileSource
@@ -337,6 +337,24 @@ def test_stop_while_the_pipeline_opens_analyses_nothing():
         assert stage.runner.state is RunState.IDLE
         assert stage.sink.results == []
         assert stage.pipeline.is_closed
+
+
+def test_stop_while_the_engine_is_compiled_gives_it_up_without_an_error():
+    is_compiling, is_stopped = threading.Event(), threading.Event()
+
+    def compile_until_stopped(facts):
+        is_compiling.set()
+        assert is_stopped.wait(TIMEOUT_S)
+        raise BuildInterrupted("Compiling was interrupted.")
+
+    with Stage(pipeline=compile_until_stopped) as stage:
+        stage.runner.start()
+        assert is_compiling.wait(TIMEOUT_S)
+        stage.runner.request_stop()
+        is_stopped.set()
+        assert stage.runner.wait(TIMEOUT_S)
+        assert stage.runner.state is RunState.IDLE
+        assert not any(isinstance(event, RunnerFailed) for event in stage.events)
 
 
 def test_stopping_an_idle_runner_is_harmless():

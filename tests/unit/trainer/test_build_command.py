@@ -88,6 +88,6 @@ def test_cache_is_cleared_on_request(
     main(["build", str(tiny_model_path), "--target", "onnxruntime", "-o", out])
     capsys.readouterr()
     assert main(["build", "--clear-cache"]) == 0
-    assert capsys.readouterr().out.startswith("Cleared 0.0 MB")
+    assert capsys.readouterr().out.startswith("Removed 0.0 MB of built engines from ")
     assert not list((tmp_path / "cache").glob("*/"))
     assert (tmp_path / "out" / "tiny-onnxruntime-fp32").is_dir()
