@@ -34,6 +34,7 @@ from lanet_live.gui.widgets.overlay import Overlays
 from lanet_live.gui.workspace import Workspace
 from lanet_live.pipeline import Pipeline
 from lanet_live.processor import FrameProcessor
+from lanet_live.review.recording import can_open
 from lanet_live.runner_events import CameraBack, CameraLost, RunState, StateChanged
 from lanet_live.sessions.events import SessionEvent
 from lanet_live.sinks.metadata import RunSetup
@@ -116,8 +117,13 @@ class LiveWorkspace(Workspace):
         return path.exists()
 
     def open_path(self, path: Path) -> None:
-        """Play a file or a folder of pictures."""
-        self.start(source_of(path))
+        """Play a file or a folder of pictures; a recording is offered to the Review workspace."""
+        if not can_open(path):
+            self.start(source_of(path))
+            return
+        text = f"{path.name} is a recording; it is looked at in Review, not played here."
+        open_it = partial(self.handed_over.emit, "review", path)
+        self.message_raised.emit(Message("info", text, "Open in Review", open_it))
 
     def restore(self, settings: Settings) -> None:
         """Take up what was remembered."""
