@@ -26,10 +26,11 @@ from lanet_live.review.interval import N_RESAMPLES
 from lanet_live.review.summary import Summary
 
 _COLUMNS: Final = ("Class", "A", "B", "B − A")
+_METHOD: Final = f"block bootstrap, {N_RESAMPLES} resamples"
 _TOOLTIPS: Final = (
     "",
-    "Mean probability in A, and its 95 % interval.",
-    "Mean probability in B, and its 95 % interval.",
+    f"Mean probability in A, and its 95 % interval: {_METHOD}.",
+    f"Mean probability in B, and its 95 % interval: {_METHOD}.",
     "Difference of the two means. It is not tested: each interval is of its own recording.",
 )
 _MAX_SHIFT_S: Final = 86_400.0
@@ -130,11 +131,7 @@ class ComparePanel(QWidget):
         counts = " ".join(
             f"{letter}: {_count_text(side)}" for letter, side in zip("AB", sides, strict=True)
         )
-        has_interval = any(side is not None and side.interval is not None for side in sides)
-        method = (
-            f" Intervals: 95 %, block bootstrap, {N_RESAMPLES} resamples." if has_interval else ""
-        )
-        self._words.setText(f"{span}. {counts}{method}")
+        self._words.setText(f"{span}. {counts} {_interval_text(sides)}".strip())
 
     def _make_title(self) -> QLabel:
         title = QLabel()
@@ -209,5 +206,16 @@ def _difference(sides: tuple[Summary | None, Summary | None], k: int) -> str:
 def _count_text(summary: Summary | None) -> str:
     if summary is None:
         return "the face is not seen."
-    text = f"{summary.n_used} frames, {summary.reliable_share * 100:.1f} % reliable"
-    return text + ("; too short for an interval." if summary.interval is None else ".")
+    return f"{summary.n_used} frames, {summary.reliable_share * 100:.1f} % reliable."
+
+
+def _interval_text(sides: tuple[Summary | None, Summary | None]) -> str:
+    """Say which side is too short for an interval; empty when none is."""
+    short = [
+        letter
+        for letter, side in zip("AB", sides, strict=True)
+        if side is not None and side.interval is None
+    ]
+    if len(short) == 2:
+        return "Too short for intervals."
+    return f"{short[0]} is too short for intervals." if short else ""

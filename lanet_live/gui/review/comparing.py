@@ -183,11 +183,11 @@ class CompareControl(QObject):
             return
         other, selected_s = loaded.recording, self._timeline.selected_s
         windows = [Window("Whole", *r.table.span_s) for r in (recording, other)]
-        span = "Each recording as a whole"
+        span = "Each as a whole"
         if selected_s is not None:
             begin_s, end_s = selected_s
             windows = [Window("Selection", begin_s - s, end_s - s) for s in (0.0, self.shift_s)]
-            span = f"Selected range, {_time(begin_s)} to {_time(end_s)} on the axis of A"
+            span = f"Selected range, {_time(begin_s)} to {_time(end_s)}"
         side_a = Side(recording.table, reviewed, self._document.edits, face_a, windows[0])
         side_b = Side(other.table, loaded.reviewed, other.edits, face_b, windows[1])
         only_reliable = self._only_reliable
