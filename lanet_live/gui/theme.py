@@ -118,7 +118,10 @@ class ThemeController(QObject):
         theme = self.theme
         self._app.setPalette(build_palette(theme))
         template = Template(asset_path("style.qss").read_text(encoding="utf-8"))
-        self._app.setStyleSheet(template.substitute(asdict(theme)))
+        # The few symbols the style sheet draws itself.
+        name = "dark" if theme is DARK else "light"
+        look = asset_path(f"icons/{name}/tick.svg").parent.as_posix()
+        self._app.setStyleSheet(template.substitute(asdict(theme), look=look))
         self.theme_changed.emit()
 
 

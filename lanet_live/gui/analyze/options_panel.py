@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from lanet_live.analysis.item import AnalysisItem
+from lanet_live.analysis.item import AnalysisItem, ItemState
 from lanet_live.analysis.options import AnalysisOptions
 from lanet_live.analysis.presets import PresetBook, apply_preset
 from lanet_live.analysis.queue import is_editable
@@ -165,6 +165,8 @@ def _heading_for(items: tuple[AnalysisItem, ...]) -> str:
 def _hint_for(items: tuple[AnalysisItem, ...], editable: list[AnalysisItem]) -> str:
     if not items:
         return ""
+    if len(items) == 1 and items[0].state is ItemState.FAILED:
+        return f"Failed: {items[0].reason}"
     if not editable:
         return "These were used. To change them, analyse the item again while the queue is paused."
     if len(editable) < len(items):

@@ -96,10 +96,10 @@ class QueuePanel(QFrame):
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         char_px = table.fontMetrics().averageCharWidth()
         for place, n_chars in (
-            (Column.NAME, 34),
-            (Column.STATE, 17),
-            (Column.PROGRESS, 24),
-            (Column.TIME_LEFT, 14),
+            (Column.NAME, 37),
+            (Column.STATE, 16),
+            (Column.PROGRESS, 21),
+            (Column.TIME_LEFT, 12),
         ):
             table.setColumnWidth(place, n_chars * char_px)
         table.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)

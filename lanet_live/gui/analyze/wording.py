@@ -79,7 +79,9 @@ def duration_text(duration_s: float) -> str:
 def result_text(item: AnalysisItem) -> str:
     """Return what came of an item, in one line."""
     if item.state in (ItemState.FAILED, ItemState.CANCELLED):
-        return item.reason
+        # The name stands at the beginning of the row; here it would only push the reason out.
+        reason = item.reason.removeprefix(f"{item.path} ")
+        return reason[:1].upper() + reason[1:]
     progress = item.progress
     if progress is None:
         return ""

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Final
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QComboBox,
@@ -19,6 +20,8 @@ from PySide6.QtWidgets import (
 )
 
 from lanet_live.gui.widgets.lane import format_time
+from lanet_live.gui.widgets.legend import SWATCH_PX, swatch
+from lanet_live.palette import class_colors
 from lanet_live.review.interval import N_RESAMPLES
 from lanet_live.review.summary import DEFAULT_WINDOW_S, Summary
 
@@ -29,6 +32,10 @@ _TOOLTIPS: Final = (
     f"Of the mean: block bootstrap, {N_RESAMPLES} resamples.",
     "Share of time in which the class was the most probable one.",
     "Highest probability, and when.",
+)
+# All columns are to be seen at once, too.
+_CLOSE_COLUMNS: Final = (
+    "QTableView::item { padding: 0 1px; } QHeaderView::section { padding: 4px; }"
 )
 
 
@@ -59,8 +66,10 @@ class SummaryPanel(QWidget):
         self._words.setProperty("secondary", True)
         self._words.setWordWrap(True)
         form = QFormLayout()
-        form.setVerticalSpacing(3)
+        form.setVerticalSpacing(4)
+        form.setHorizontalSpacing(8)
         row = QHBoxLayout()
+        row.setSpacing(8)
         row.addWidget(self.face_box, stretch=1)
         row.addWidget(QLabel("after a marker"))
         row.addWidget(self.after)
@@ -117,6 +126,8 @@ class SummaryPanel(QWidget):
         table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
         table.setShowGrid(False)
         table.verticalHeader().hide()
+        table.setIconSize(QSize(SWATCH_PX, SWATCH_PX))
+        table.setStyleSheet(_CLOSE_COLUMNS)
         # All classes are to be seen at once, also in a small window.
         table.verticalHeader().setMinimumSectionSize(1)
         table.verticalHeader().setDefaultSectionSize(table.fontMetrics().height() + 2)
@@ -143,9 +154,12 @@ class SummaryPanel(QWidget):
         if not chosen:
             self._words.setText("No face was seen here, or all of it is excluded.")
             return
+        colors = class_colors(self._labels)
         for row, texts in enumerate(class_rows(chosen[0], self._labels)):
-            for column, text in enumerate(texts):
-                self.table.setItem(row, column, QTableWidgetItem(text))
+            items = [QTableWidgetItem(text) for text in texts]
+            items[0].setIcon(QIcon(swatch(colors[row])))
+            for column, item in enumerate(items):
+                self.table.setItem(row, column, item)
         values = " Values corrected by neutral baselines." if self._is_corrected else ""
         self._words.setText(count_text(chosen[0]) + values)
 
@@ -155,7 +169,7 @@ def class_rows(summary: Summary, labels: tuple[str, ...]) -> list[tuple[str, ...
     interval = summary.interval
     rows: list[tuple[str, ...]] = []
     for k, label in enumerate(labels):
-        between = f"{interval.low[k]:.3f} to {interval.high[k]:.3f}" if interval else "–"
+        between = f"{interval.low[k]:.3f} – {interval.high[k]:.3f}" if interval else "–"
         if not summary.n_used:
             rows.append((label, "–", "–", "–", "–"))
             continue

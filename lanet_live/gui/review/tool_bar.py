@@ -54,6 +54,7 @@ class ReviewToolBar(QWidget):
         row.addWidget(self._button("undo"))
         row.addWidget(self._button("redo"))
         row.addStretch(1)
+        row.addWidget(QLabel("Show"))
         for key in ("review_box", "review_label"):
             row.addWidget(self._button(key))
         row.addWidget(self._menu_button("Export", "export", _EXPORTS, "Write what you see."))

@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QHBoxLayout, QToolButton, QWidget
 
 from lanet_live.palette import Rgb, class_colors
 
-_SWATCH_PX = 11
+SWATCH_PX = 11
 
 
 class Legend(QWidget):
@@ -44,8 +44,8 @@ class Legend(QWidget):
         button.setCheckable(True)
         button.setChecked(True)
         button.setText(label)
-        button.setIcon(_swatch(color))
-        button.setIconSize(QSize(_SWATCH_PX, _SWATCH_PX))
+        button.setIcon(_button_icon(color))
+        button.setIconSize(QSize(SWATCH_PX, SWATCH_PX))
         button.setToolButtonStyle(button.toolButtonStyle().ToolButtonTextBesideIcon)
         button.setToolTip(f"Let {label} stand out or back on the timeline.")
         button.toggled.connect(self._on_toggled)
@@ -57,17 +57,23 @@ class Legend(QWidget):
         )
 
 
-def _swatch(color: Rgb) -> QIcon:
+def swatch(color: Rgb, *, opacity: float = 1.0) -> QPixmap:
+    """Return a class's colour as a small square."""
+    pixmap = QPixmap(4 * SWATCH_PX, 4 * SWATCH_PX)
+    pixmap.fill(QColor(0, 0, 0, 0))
+    painter = QPainter(pixmap)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setOpacity(opacity)
+    painter.setPen(QColor(0, 0, 0, 0))
+    painter.setBrush(QColor(*color))
+    painter.drawRoundedRect(pixmap.rect(), 10, 10)
+    painter.end()
+    return pixmap
+
+
+def _button_icon(color: Rgb) -> QIcon:
+    """Return a swatch that is pale while its button is off."""
     icon = QIcon()
     for state, opacity in ((QIcon.State.On, 1.0), (QIcon.State.Off, 0.3)):
-        pixmap = QPixmap(4 * _SWATCH_PX, 4 * _SWATCH_PX)
-        pixmap.fill(QColor(0, 0, 0, 0))
-        painter = QPainter(pixmap)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setOpacity(opacity)
-        painter.setPen(QColor(0, 0, 0, 0))
-        painter.setBrush(QColor(*color))
-        painter.drawRoundedRect(pixmap.rect(), 10, 10)
-        painter.end()
-        icon.addPixmap(pixmap, QIcon.Mode.Normal, state)
+        icon.addPixmap(swatch(color, opacity=opacity), QIcon.Mode.Normal, state)
     return icon

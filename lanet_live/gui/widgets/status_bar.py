@@ -28,9 +28,11 @@ class StatusLine(QWidget):
         row.setContentsMargins(12, 4, 12, 4)
         row.setSpacing(12)
         self._labels: dict[str, QLabel] = {}
+        self._dividers: dict[str, QWidget] = {}
         for name, tooltip in _TOOLTIPS.items():
             if self._labels:
-                row.addWidget(divider())
+                self._dividers[name] = divider()
+                row.addWidget(self._dividers[name])
             label = QLabel()
             label.setToolTip(tooltip)
             label.setAccessibleDescription(tooltip)
@@ -46,14 +48,14 @@ class StatusLine(QWidget):
 
     def show_facts(self, facts: StatusFacts) -> None:
         """Show what a workspace told."""
-        fps = "– fps" if facts.fps is None else f"{facts.fps:.1f} fps"
-        latency = "– ms" if facts.latency_ms is None else f"{facts.latency_ms:.0f} ms to screen"
-        drops = "– dropped" if facts.n_dropped is None else f"{facts.n_dropped} dropped"
+        fps = "" if facts.fps is None else f"{facts.fps:.1f} fps"
+        latency = "" if facts.latency_ms is None else f"{facts.latency_ms:.0f} ms to screen"
+        drops = "" if facts.n_dropped is None else f"{facts.n_dropped} dropped"
         texts = {
             "state": facts.state,
             "source": facts.source or "no source",
             "engine": facts.engine or "no engine yet",
-            "precision": facts.precision or "–",
+            "precision": facts.precision,
             "fps": fps,
             "latency": latency,
             "drops": drops,
@@ -63,6 +65,10 @@ class StatusLine(QWidget):
             if label.text() != text:
                 label.setText(text)
                 label.setAccessibleName(text)
+            # A workspace that has no such number leaves no dash in its place.
+            for widget in (label, self._dividers.get(name)):
+                if widget is not None:
+                    widget.setVisible(bool(text))
         for name in ("source", "engine"):
             self._labels[name].setToolTip(f"{_TOOLTIPS[name]}\n{texts[name]}")
         self._mark("state", is_alert=facts.is_alert)
