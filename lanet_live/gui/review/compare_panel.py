@@ -7,21 +7,18 @@ import numpy as np
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import (
-    QAbstractItemView,
     QComboBox,
     QDoubleSpinBox,
     QGridLayout,
-    QHeaderView,
     QLabel,
     QPushButton,
     QSizePolicy,
-    QTableWidget,
-    QTableWidgetItem,
     QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
+from lanet_live.gui.review.class_table import ClassTable
 from lanet_live.review.interval import N_RESAMPLES
 from lanet_live.review.summary import Summary
 
@@ -52,7 +49,7 @@ class ComparePanel(QWidget):
         end = QToolButton()
         end.setDefaultAction(end_action)
         end.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.table = self._make_table()
+        self.table = ClassTable(_COLUMNS, _TOOLTIPS, "A and B side by side")
         self._words = QLabel()
         self._words.setProperty("secondary", True)
         self._words.setWordWrap(True)
@@ -123,11 +120,11 @@ class ComparePanel(QWidget):
             labels: Class names, (C,).
             span: What is summed up, in words.
         """
-        self.table.setRowCount(len(labels))
-        for row, label in enumerate(labels):
-            texts = (label, *(_mean_text(side, row) for side in sides), _difference(sides, row))
-            for column, text in enumerate(texts):
-                self.table.setItem(row, column, QTableWidgetItem(text))
+        rows = [
+            (label, *(_mean_text(side, k) for side in sides), _difference(sides, k))
+            for k, label in enumerate(labels)
+        ]
+        self.table.show_rows(labels, rows)
         counts = " ".join(
             f"{letter}: {_count_text(side)}" for letter, side in zip("AB", sides, strict=True)
         )
@@ -166,32 +163,12 @@ class ComparePanel(QWidget):
         button.setToolTip(tooltip)
         return button
 
-    def _make_table(self) -> QTableWidget:
-        table = QTableWidget(0, len(_COLUMNS))
-        for column, (text, tooltip) in enumerate(zip(_COLUMNS, _TOOLTIPS, strict=True)):
-            item = QTableWidgetItem(text)
-            item.setToolTip(tooltip)
-            table.setHorizontalHeaderItem(column, item)
-        table.setAccessibleName("A and B side by side")
-        table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
-        table.setShowGrid(False)
-        table.verticalHeader().hide()
-        # All classes are to be seen at once, also in a small window.
-        table.verticalHeader().setMinimumSectionSize(1)
-        table.verticalHeader().setDefaultSectionSize(table.fontMetrics().height() + 2)
-        head = table.horizontalHeader()
-        head.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        head.setStretchLastSection(True)
-        head.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft)
-        return table
-
 
 def _mean_text(summary: Summary | None, k: int) -> str:
     if summary is None or not summary.n_used:
         return "–"
     interval = summary.interval
-    between = "" if interval is None else f"  ({interval.low[k]:.2f} to {interval.high[k]:.2f})"
+    between = "" if interval is None else f"  ({interval.low[k]:.2f} – {interval.high[k]:.2f})"
     return f"{summary.mean[k]:.3f}{between}"
 
 

@@ -3,25 +3,19 @@
 from collections.abc import Sequence
 from typing import Final
 
-from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QIcon
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import (
-    QAbstractItemView,
     QComboBox,
     QDoubleSpinBox,
     QFormLayout,
     QHBoxLayout,
-    QHeaderView,
     QLabel,
-    QTableWidget,
-    QTableWidgetItem,
     QVBoxLayout,
     QWidget,
 )
 
+from lanet_live.gui.review.class_table import ClassTable
 from lanet_live.gui.widgets.lane import format_time
-from lanet_live.gui.widgets.legend import SWATCH_PX, swatch
-from lanet_live.palette import class_colors
 from lanet_live.review.interval import N_RESAMPLES
 from lanet_live.review.summary import DEFAULT_WINDOW_S, Summary
 
@@ -32,10 +26,6 @@ _TOOLTIPS: Final = (
     f"Of the mean: block bootstrap, {N_RESAMPLES} resamples.",
     "Share of time in which the class was the most probable one.",
     "Highest probability, and when.",
-)
-# All columns are to be seen at once, too.
-_CLOSE_COLUMNS: Final = (
-    "QTableView::item { padding: 0 1px; } QHeaderView::section { padding: 4px; }"
 )
 
 
@@ -61,7 +51,7 @@ class SummaryPanel(QWidget):
         self.after.setSuffix(" s")
         self.after.setAccessibleName("Length of the window after a marker")
         self.after.setToolTip("A marker is a moment; its window is this long.")
-        self.table = self._make_table()
+        self.table = ClassTable(_COLUMNS, _TOOLTIPS, "Summary")
         self._words = QLabel("Open a recording to see its summary.")
         self._words.setProperty("secondary", True)
         self._words.setWordWrap(True)
@@ -115,28 +105,6 @@ class SummaryPanel(QWidget):
         _refill(self.window_box, texts, windows)
         self._on_window_chosen()
 
-    def _make_table(self) -> QTableWidget:
-        table = QTableWidget(0, len(_COLUMNS))
-        for column, (text, tooltip) in enumerate(zip(_COLUMNS, _TOOLTIPS, strict=True)):
-            item = QTableWidgetItem(text)
-            item.setToolTip(tooltip)
-            table.setHorizontalHeaderItem(column, item)
-        table.setAccessibleName("Summary")
-        table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
-        table.setShowGrid(False)
-        table.verticalHeader().hide()
-        table.setIconSize(QSize(SWATCH_PX, SWATCH_PX))
-        table.setStyleSheet(_CLOSE_COLUMNS)
-        # All classes are to be seen at once, also in a small window.
-        table.verticalHeader().setMinimumSectionSize(1)
-        table.verticalHeader().setDefaultSectionSize(table.fontMetrics().height() + 2)
-        head = table.horizontalHeader()
-        head.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        head.setStretchLastSection(True)
-        head.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft)
-        return table
-
     def _on_window_chosen(self, _place: int = 0) -> None:
         window = self.window_box.currentData()
         here = [summary for summary in self._summaries if summary.window == window]
@@ -150,16 +118,11 @@ class SummaryPanel(QWidget):
             if summary.window == self.window_box.currentData()
             and summary.face_id == self.face_box.currentData()
         ]
-        self.table.setRowCount(len(self._labels) if chosen else 0)
         if not chosen:
+            self.table.show_rows((), ())
             self._words.setText("No face was seen here, or all of it is excluded.")
             return
-        colors = class_colors(self._labels)
-        for row, texts in enumerate(class_rows(chosen[0], self._labels)):
-            items = [QTableWidgetItem(text) for text in texts]
-            items[0].setIcon(QIcon(swatch(colors[row])))
-            for column, item in enumerate(items):
-                self.table.setItem(row, column, item)
+        self.table.show_rows(self._labels, class_rows(chosen[0], self._labels))
         values = " Values corrected by neutral baselines." if self._is_corrected else ""
         self._words.setText(count_text(chosen[0]) + values)
 
