@@ -19,11 +19,10 @@ from engines.openvino_mixed import WEIGHTED_LAYERS
 from engines.options import ProgressCallback
 from engines.signal_stack import kept_signal_stack
 
-_BUILDER_VERSION: Final = 3
-# Layers that stay fp32 in an int8 model, as is usual: where pixels come in, and the classifier with
-# the layer in front of it. docs/engines.md tells what it brings and how it was chosen.
-_N_FIRST_KEPT: Final = 3
+_BUILDER_VERSION: Final = 4
+# Beside the first half: the classifier and the layer in front of it stay fp32 in an int8 model.
 _N_LAST_KEPT: Final = 2
+_NO_STEPS: Final = ("Constant", "Parameter", "Result")
 # NNCF gains nothing from more: it only collects the ranges of activations.
 _MAX_CALIBRATION_CROPS: Final = 500
 
@@ -132,19 +131,28 @@ def _quantise(network: ov.Model, model: ModelFile, calibration: Path) -> ov.Mode
                 preset=nncf.QuantizationPreset.MIXED,
                 subset_size=len(chosen),
                 fast_bias_correction=True,
-                ignored_scope=nncf.IgnoredScope(names=_layers_to_keep(network)),
+                ignored_scope=nncf.IgnoredScope(names=_steps_to_keep(network)),
             )
     except (RuntimeError, nncf.ValidationError) as error:
         raise EngineBuildError(f"NNCF cannot quantise the model {model.path}: {error}") from error
     return quantised
 
 
-def _layers_to_keep(network: ov.Model) -> list[str]:
-    layers = [
-        operation.get_friendly_name()
-        for operation in network.get_ordered_ops()
-        if operation.get_type_name() in WEIGHTED_LAYERS
-    ]
-    if len(layers) <= _N_FIRST_KEPT + _N_LAST_KEPT:
-        return layers[-1:]  # a tiny network: something must be left to quantise
-    return layers[:_N_FIRST_KEPT] + layers[-_N_LAST_KEPT:]
+def _steps_to_keep(network: ov.Model) -> list[str]:
+    """Name what stays fp32; the reasons are in docs/engines.md."""
+    steps = [step for step in network.get_ordered_ops() if step.get_type_name() not in _NO_STEPS]
+    places = [i for i, step in enumerate(steps) if step.get_type_name() in WEIGHTED_LAYERS]
+    layers = [steps[i] for i in places]
+    n_first = len(layers) // 2
+    if n_first + _N_LAST_KEPT >= len(layers):
+        return [layers[-1].get_friendly_name()]  # a tiny network: something must be left
+    pixels = steps[: places[0]]
+    joints = [step for step in steps if step.get_type_name() == "ReduceMean" or _is_sum(step)]
+    kept = [*pixels, *layers[:n_first], *joints, *layers[-_N_LAST_KEPT:]]
+    return list(dict.fromkeys(step.get_friendly_name() for step in kept))
+
+
+def _is_sum(step: ov.Node) -> bool:
+    """Whether it adds up two computed maps, as a shortcut does, and not a bias."""
+    inputs = [value.get_node().get_type_name() for value in step.input_values()]
+    return step.get_type_name() == "Add" and "Constant" not in inputs

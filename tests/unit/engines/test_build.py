@@ -98,6 +98,28 @@ def test_int8_is_built_from_calibration_crops(
     assert build_engine(model, request, cache=cache).was_built
 
 
+def test_int8_keeps_pixels_first_half_sums_pool_and_head() -> None:
+    ov = pytest.importorskip("openvino")
+    from engines.build_openvino import _steps_to_keep
+
+    ops = ov.opset13
+    x = crops = ops.parameter([1, 3, 32, 32], np.float32, name="crops")
+    x = ops.multiply(x, ops.constant(np.float32(2)), name="scaled")
+    kernel = np.ones((3, 3, 1, 1), dtype=np.float32)
+    for i in range(6):
+        maps = ops.convolution(
+            x, ops.constant(kernel * (i + 1)), [1, 1], [0, 0], [0, 0], [1, 1], name=f"conv{i}"
+        )
+        bias = ops.constant(np.float32(i))
+        x = ops.add(maps, x, name="shortcut") if i == 3 else ops.add(maps, bias, name=f"bias{i}")
+    x = ops.reduce_mean(x, ops.constant(np.array([2, 3])), name="pool")
+    x = ops.matmul(x, ops.constant(np.ones((3, 8), dtype=np.float32)), False, False, name="head")
+    kept = _steps_to_keep(ov.Model([x], [crops]))
+    assert sorted(kept) == [
+        "conv0", "conv1", "conv2", "conv5", "head", "pool", "scaled", "shortcut",
+    ]  # fmt: skip
+
+
 def test_int8_without_crops_says_what_is_missing(tmp_path: Path, tiny_model_path: Path) -> None:
     model = read_model_file(tiny_model_path)
     with pytest.raises(EngineBuildError, match="--calibration"):
