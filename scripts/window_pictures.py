@@ -222,7 +222,9 @@ def _save(picture: QPixmap, path: Path) -> None:
     image = picture.toImage().convertToFormat(QImage.Format.Format_RGB888)
     lines = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), -1)
     pixels = lines[:, : 3 * image.width()].reshape(-1, 3)
-    colors, places, counts = np.unique(pixels, axis=0, return_inverse=True, return_counts=True)
+    codes = pixels.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32)
+    found, places, counts = np.unique(codes, return_inverse=True, return_counts=True)
+    colors = np.stack([found >> 16, found >> 8 & 255, found & 255], axis=1).astype(np.uint8)
     often = colors[np.argsort(counts)[::-1][:_N_OFTEN]]
     kept = np.unique(np.concatenate([often, _OWN_COLORS]), axis=0)
     size = (image.width(), image.height())

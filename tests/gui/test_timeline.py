@@ -3,11 +3,12 @@ import time
 import numpy as np
 import pytest
 from PySide6.QtCore import QPointF
-from PySide6.QtGui import QPainterPath
+from PySide6.QtGui import QPainterPath, QPalette
 
-from lanet_live.gui.widgets.lane_item import _polygons, _Span
+from lanet_live.gui.widgets.lane_item import HIGHEST_Y, _polygons, _Span
 from lanet_live.gui.widgets.timeline import LaneFacts, Timeline
 from lanet_live.history import FaceHistory, Sample
+from lanet_live.sessions.events import SessionEvent
 from tests.fakes import LABELS
 
 pytestmark = pytest.mark.gui
@@ -155,3 +156,20 @@ def test_areas_are_cut_into_pieces_that_leave_the_gaps_open(qapp):
     starts_s = time_s[::5]
     assert all(path.contains(QPointF(start_s + 2.0, 0.25)) for start_s in starts_s)
     assert not any(path.contains(QPointF(start_s + 4.5, 0.25)) for start_s in starts_s)
+
+
+def test_a_range_is_drawn_from_its_begin_to_its_end(timeline, histories, qtbot):
+    show(timeline, {0: histories[1][0]})
+    timeline.set_window(30)
+    timeline.set_markers((SessionEvent(40.0, kind="range", name="film", end_timestamp_s=50.0),))
+    timeline.repaint_now()
+    box = timeline._lanes[0].time_box
+    ink = timeline.palette().color(QPalette.ColorRole.Text)
+    picture = timeline.grab().toImage()
+
+    def color_at(time_s):
+        spot = box.mapViewToScene(QPointF(time_s, HIGHEST_Y)).toPoint()
+        return picture.pixelColor(spot.x(), spot.y() + 2)
+
+    assert color_at(49.0) == ink
+    assert color_at(52.0) != ink

@@ -1,4 +1,4 @@
-"""Markers on the timeline: a line at their moment and their name on a flag."""
+"""Markers on the timeline: a line at their moment, a bar as long as they last, a named flag."""
 
 from collections.abc import Sequence
 from typing import Final, Protocol
@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
 from lanet_live.gui.widgets.lane_item import HIGHEST_Y, LOWEST_Y
 
+_BAR_PX: Final = 4.0
 # Flags that would overlap hang below each other, as far as there is room.
 _N_ROWS: Final = 3
 
@@ -20,6 +21,11 @@ class TimelineMarker(Protocol):
     @property
     def time_s(self) -> float:
         """Its moment, in the source's time."""
+        ...
+
+    @property
+    def end_timestamp_s(self) -> float | None:
+        """Where it ends; None for a moment."""
         ...
 
     @property
@@ -63,7 +69,9 @@ class MarkerItem(pg.GraphicsObject):
     ) -> None:
         """Draw lines in plot units and flags in pixels."""
         view = self.viewRect()
-        visible = [m for m in self._markers if view.left() <= m.time_s <= view.right()]
+        visible = [
+            m for m in self._markers if m.time_s <= view.right() and _end_s(m) >= view.left()
+        ]
         if not visible:
             return
         pen = QPen(self._line, 1.4)
@@ -71,6 +79,10 @@ class MarkerItem(pg.GraphicsObject):
         painter.setPen(pen)
         for marker in visible:
             painter.drawLine(QPointF(marker.time_s, LOWEST_Y), QPointF(marker.time_s, HIGHEST_Y))
+        pen.setStyle(Qt.PenStyle.DashLine)
+        painter.setPen(pen)
+        for end_s in (m.end_timestamp_s for m in visible if m.end_timestamp_s is not None):
+            painter.drawLine(QPointF(end_s, LOWEST_Y), QPointF(end_s, HIGHEST_Y))
         if self._has_flags:
             self._paint_flags(painter, visible)
 
@@ -83,7 +95,13 @@ class MarkerItem(pg.GraphicsObject):
         taken_until = [-1.0] * _N_ROWS
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         for marker in visible:
-            spot = to_screen.map(QPointF(marker.time_s, HIGHEST_Y))
+            # That of a range that began before stands where the view begins.
+            begin_s = max(marker.time_s, self.viewRect().left())
+            spot = to_screen.map(QPointF(begin_s, HIGHEST_Y))
+            end_px = to_screen.map(QPointF(_end_s(marker), HIGHEST_Y)).x()
+            if end_px > spot.x():
+                bar = QRectF(spot.x(), spot.y(), min(end_px, right_px) - spot.x(), _BAR_PX)
+                painter.fillRect(bar, self._line)
             width = metrics.horizontalAdvance(marker.caption) + 10
             # At the right end the flag hangs on the other side of its line.
             left = spot.x() if spot.x() + width <= right_px else spot.x() - width
@@ -99,3 +117,8 @@ class MarkerItem(pg.GraphicsObject):
             painter.drawText(flag, Qt.AlignmentFlag.AlignCenter, marker.caption)
             taken_until[rows[0]] = flag.right() + 2
         painter.restore()
+
+
+def _end_s(marker: TimelineMarker) -> float:
+    """Return where a marker ends; a moment ends where it is."""
+    return marker.time_s if marker.end_timestamp_s is None else marker.end_timestamp_s
