@@ -4,7 +4,7 @@ from typing import Final
 
 import pyqtgraph as pg
 from PySide6.QtCore import QEvent, Signal
-from PySide6.QtGui import QColor, QPalette
+from PySide6.QtGui import QColor, QFontMetricsF, QPalette
 from PySide6.QtWidgets import QGraphicsSceneWheelEvent
 
 from lanet_live.gui.widgets.lane_item import (
@@ -62,7 +62,9 @@ class Lane(pg.GraphicsLayout):
         self.markers = MarkerItem(has_flags=has_flags)
         self.name = pg.TextItem(anchor=(0, 0))
         self.name.setParentItem(self.time_box)
-        self.name.setPos(6, 3)
+        # Below the first row of flags, where there are any.
+        line_px = QFontMetricsF(self.name.textItem.font()).height()
+        self.name.setPos(6, line_px + 7 if has_flags else 3)
         self._reading_line = pg.InfiniteLine()
         self._reading_line.setZValue(15)
         self._reading_line.hide()
