@@ -150,12 +150,12 @@ def read_valid_stills(data: str, *, n_faces: int, seed: int) -> list[U8Array]:
     """Some faces of the Valid split, enlarged as for the end-to-end evaluation."""
     from trainer.datasets.chips import to_bgr
     from trainer.datasets.prepared import open_prepared
-    from trainer.end_to_end import surround
+    from trainer.surroundings import surround
 
     split = open_prepared(data).split("valid")
     known = np.flatnonzero(split.has_face & (split.label >= 0))
     chosen = np.random.default_rng(seed).choice(known, n_faces, replace=False)
-    return [on_canvas(surround(to_bgr(split.image(int(i))))) for i in chosen]
+    return [on_canvas(surround(to_bgr(split.image(int(i))))[0]) for i in chosen]
 
 
 def on_canvas(picture: U8Array) -> U8Array:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from typing import Protocol
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,12 +10,9 @@ from lanet_live.face.alignment import align_face
 from lanet_live.face.tracker import FaceTracker
 from lanet_live.records import FaceTrack, Frame
 from trainer.datasets.chips import to_bgr
+from trainer.surroundings import surround
 
 U8Array = NDArray[np.uint8]
-
-# A picture that one face fills is given surroundings and the size it would have before a camera.
-PAD_SHARE = 0.25
-ENLARGED_SIDE_PX = 288
 
 
 class Pictures(Protocol):
@@ -70,7 +66,7 @@ class EndToEndBatches:
             yield np.array(index), np.stack(crops)
 
     def _find(self, tracker: FaceTracker, position: int) -> U8Array | None:
-        picture = surround(to_bgr(self._split.image(position)))
+        picture, _ = surround(to_bgr(self._split.image(position)))
         seconds = float(position)
         frame = Frame(picture, position, seconds, seconds, self._split.sample_ids[position])
         tracks = tracker.update(frame)
@@ -79,17 +75,6 @@ class EndToEndBatches:
         largest = max(tracks, key=_area)
         crop, _ = align_face(picture, largest.landmarks_px, size_px=self._size_px)
         return crop
-
-
-def surround(picture_bgr: U8Array) -> U8Array:
-    """Repeat the border on every side and enlarge a small picture."""
-    height, width = picture_bgr.shape[:2]
-    pad = round(PAD_SHARE * min(height, width))
-    padded = cv2.copyMakeBorder(picture_bgr, pad, pad, pad, pad, cv2.BORDER_REPLICATE)
-    scale = ENLARGED_SIDE_PX / max(padded.shape[:2])
-    if scale > 1:
-        padded = cv2.resize(padded, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
-    return np.ascontiguousarray(padded)
 
 
 def _area(track: FaceTrack) -> float:

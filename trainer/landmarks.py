@@ -15,6 +15,7 @@ from lanet_live.face.alignment import transform_points
 from lanet_live.face.landmarker import FaceLandmarker, RunningMode
 from lanet_live.face.portrait import PlausibleFace, Showing, show
 from lanet_live.face.still import StillFaceFinder
+from trainer.surroundings import surround
 
 U8Array = NDArray[np.uint8]
 F32Array = NDArray[np.float32]
@@ -56,7 +57,8 @@ def reduce_to_19_points(landmarks_px: F32Array) -> F32Array:
 
 
 # Tried in turn until one yields a plausible face. On FER+ Train the first finds 94.5 % of the
-# faces; the others find a good half of the rest: tight, wide and turned ones.
+# faces; the others find a good half of the rest: tight, wide and turned ones. A plain border and
+# the app's own search find most of what is left.
 _SHOWINGS: Final = (
     Showing(0.25),
     Showing(0.75),
@@ -142,13 +144,31 @@ class TrainingFaceFinder:
                 landmarks = transform_points(shown_to_picture, mesh.landmarks_px)
                 if limits.allows(landmarks, size_wh):
                     return landmarks.astype(np.float32)
-        return None
+        return self._find_surrounded(picture_bgr)
+
+    def _find_surrounded(self, picture_bgr: U8Array) -> F32Array | None:
+        """Look within a plain border: the landmarker alone, then the app's own search."""
+        size_wh = (picture_bgr.shape[1], picture_bgr.shape[0])
+        surrounded, to_picture = surround(picture_bgr)
+        for mesh in self._landmarker.find(surrounded):
+            landmarks = transform_points(to_picture, mesh.landmarks_px)
+            if STRICT.allows(landmarks, size_wh):
+                return landmarks.astype(np.float32)
+        found = self._find_by_search(surrounded)
+        if found is None:
+            return None
+        landmarks = transform_points(to_picture, found)
+        return landmarks.astype(np.float32) if PLAIN.allows(landmarks, size_wh) else None
 
     def _find_largest(self, picture_bgr: U8Array) -> F32Array | None:
+        found = self._find_by_search(picture_bgr)
+        return self._find_in_crop(picture_bgr) if found is None else found
+
+    def _find_by_search(self, picture_bgr: U8Array) -> F32Array | None:
         if self._still is None:
             self._still = StillFaceFinder()
         faces = self._still.find(picture_bgr)
         if not faces:
-            return self._find_in_crop(picture_bgr)
+            return None
         largest = max(faces, key=lambda face: float(np.ptp(face.landmarks_px, axis=0).prod()))
         return largest.landmarks_px

@@ -19,10 +19,10 @@ from lanet_live.records import ExpressionEstimate, Frame, FrameResult
 from trainer.datasets.chips import to_bgr
 from trainer.datasets.prepared import PreparedSplit
 from trainer.degradations import CLEAN, STRENGTHS, degrade
-from trainer.end_to_end import surround
 from trainer.errors import ConfigError, DataError
 from trainer.logistic import cross_fitted_probability
 from trainer.metrics import risk_coverage
+from trainer.surroundings import surround
 
 U8Array = NDArray[np.uint8]
 F64Array = NDArray[np.float64]
@@ -132,7 +132,7 @@ def _pictures(split: PreparedSplit, seed: int) -> Iterator[tuple[int, str, int, 
     ways = [(kind, level) for level in range(3) for kind in STRENGTHS]
     order = np.random.default_rng(seed).permutation(len(split))
     for turn, position in enumerate(order.tolist()):
-        picture = surround(to_bgr(split.image(position)))
+        picture, _ = surround(to_bgr(split.image(position)))
         yield position, CLEAN, -1, picture
         kind, level = ways[turn % len(ways)]
         generator = np.random.default_rng((seed, position))

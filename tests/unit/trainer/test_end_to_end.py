@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from trainer.end_to_end import EndToEndBatches, surround
+from trainer.end_to_end import EndToEndBatches
+from trainer.surroundings import surround
 
 DEMO = Path(__file__).resolve().parents[3] / "assets" / "demo.mp4"
 
@@ -43,9 +44,17 @@ def portrait() -> NDArray[np.uint8]:
 
 
 def test_small_pictures_get_surroundings_and_size() -> None:
-    big = surround(np.zeros((48, 48, 3), dtype=np.uint8))
+    picture = np.full((48, 48, 3), 40, dtype=np.uint8)
+    picture[10:20, 30:40] = 200
+    big, back = surround(picture)
     assert big.shape == (288, 288, 3)
-    assert surround(np.zeros((480, 640, 3), dtype=np.uint8)).shape == (720, 880, 3)
+    assert np.ptp(big[:40], axis=(0, 1)).max() == 0  # A plain border.
+    rows, columns = np.nonzero(big[:, :, 0] > 130)
+    middle = back @ [columns.mean() + 0.5, rows.mean() + 0.5, 1]
+    assert np.allclose(middle, [35, 15], atol=0.1)
+    photo, back = surround(np.zeros((480, 640, 3), dtype=np.uint8))
+    assert photo.shape == (720, 880, 3)
+    assert np.allclose(back, [[1, 0, -120], [0, 1, -120]])
 
 
 def test_found_faces_are_cropped_and_missed_ones_left_out(portrait: NDArray[np.uint8]) -> None:
