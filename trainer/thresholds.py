@@ -4,7 +4,8 @@ An estimate is reliable when its quality is at least one threshold and its uncer
 other. Of all pairs the one is taken that calls the most estimates reliable while
 
 1. their error is at most a share (one half) of the error of all estimates, and
-2. in no kind of trial, clean or spoiled, is it greater than the error of all estimates.
+2. in no kind of trial, clean or spoiled, and in no tenth of the scale of quality is it greater than
+   the error of all estimates.
 
 The second condition is why quality counts: an answer on a spoiled picture may be sure and wrong.
 """
@@ -21,8 +22,8 @@ from trainer.reliability import Trials
 BoolArray = NDArray[np.bool_]
 
 DEFAULT_ERROR_SHARE: Final = 0.5
-# The error of fewer estimates of a kind says nothing.
-_LEAST_OF_A_KIND: Final = 20
+# The error of fewer estimates of a part says nothing.
+_LEAST_OF_A_PART: Final = 20
 _MIN_QUALITIES: Final = np.round(np.arange(0.0, 0.96, 0.05), 2)
 _MAX_UNCERTAINTIES: Final = np.round(np.arange(0.10, 1.001, 0.01), 2)
 
@@ -71,7 +72,7 @@ def choose_thresholds(trials: Trials, *, error_share: float = DEFAULT_ERROR_SHAR
     """
     is_wrong = ~trials.is_correct
     limit = trials.error
-    kinds = [trials.is_kind(kind) for kind in sorted(set(trials.kind))]
+    parts = _parts(trials)
     best: tuple[int, int, Thresholds] | None = None
     for min_quality in _MIN_QUALITIES:
         for max_uncertainty in _MAX_UNCERTAINTIES:
@@ -82,12 +83,12 @@ def choose_thresholds(trials: Trials, *, error_share: float = DEFAULT_ERROR_SHAR
                 continue
             if best is not None and (n_met, -n_wrong) <= best[:2]:
                 continue
-            if all(_is_bearable(met & kind, is_wrong, limit) for kind in kinds):
+            if all(_is_bearable(met & part, is_wrong, limit) for part in parts):
                 best = (n_met, -n_wrong, thresholds)
     if best is None:
         raise DataError(
-            f"No thresholds bring the error to {error_share:.0%} of that of all estimates in every "
-            "kind of trial; the model or the sample is too small."
+            f"No thresholds bring the error to {error_share:.0%} of that of all estimates, and "
+            "below it in every kind of trial; the model or the sample is too small."
         )
     return best[2]
 
@@ -108,6 +109,13 @@ def cross_check(trials: Trials, *, error_share: float, seed: int = 0) -> Outcome
     return Outcome(float(met.mean()), trials.where(met).error, trials.error)
 
 
+def _parts(trials: Trials) -> list[BoolArray]:
+    """Kinds of trial, and tenths of the scale of quality."""
+    tenth = np.minimum((10 * trials.quality).astype(int), 9)
+    kinds = [trials.is_kind(kind) for kind in sorted(set(trials.kind))]
+    return [*kinds, *(tenth == number for number in range(10))]
+
+
 def _is_bearable(met: BoolArray, is_wrong: BoolArray, limit: float) -> bool:
     n_met = int(met.sum())
-    return n_met < _LEAST_OF_A_KIND or int((met & is_wrong).sum()) <= limit * n_met
+    return n_met < _LEAST_OF_A_PART or int((met & is_wrong).sum()) <= limit * n_met
