@@ -103,7 +103,15 @@ def export_run(folder: Path, path: Path, options: ExportOptions) -> ExportSummar
 def calibrate(
     network: nn.Module, spec: ModelSpec, data: str, measure: str | None = None
 ) -> ModelSpec:
-    """Fit the temperature on the votes, or labels, of the validation split."""
+    """Fit the temperature on the votes, or labels, of the validation split.
+
+    Args:
+        network: Of the run.
+        spec: Its description so far.
+        data: Prepared data set.
+        measure: "js" or "nll" against the votes, "label" for the cross-entropy against the label;
+            None takes "js", or "label" where there are no votes.
+    """
     dataset = open_prepared(data)
     if dataset.labels != spec.labels:
         raise ConfigError(f"The data set {dataset.name} has other classes than the model.")
@@ -111,11 +119,13 @@ def calibrate(
     split = split.select(np.flatnonzero(split.label >= 0))
     batches = EvalLoader(split, size_px=spec.input_size_px)
     logits = mean_logits(TorchEngine(network, spec), batches)
-    targets = "labels" if split.votes is None else "votes"
-    measure = measure or ("nll" if split.votes is None else "js")
-    temperature = fit_temperature(logits, vote_shares(split), measure=measure)
+    measure = measure or ("label" if split.votes is None else "js")
+    is_by_label = measure == "label" or split.votes is None
+    targets = np.eye(len(spec.labels))[split.label] if is_by_label else vote_shares(split)
+    kind = "js" if measure == "js" else "nll"
+    temperature = fit_temperature(logits, targets, measure=kind)
     fitted_on = {"data": f"{dataset.name} valid", "n_images": len(split)}
-    fitted_on |= {"targets": targets, "measure": measure}
+    fitted_on |= {"targets": "labels" if is_by_label else "votes", "measure": kind}
     provenance = {**spec.provenance, "temperature_fitted_on": fitted_on}
     return replace(spec, temperature=temperature, provenance=provenance)
 

@@ -28,8 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--calibrate-by",
-        choices=("js", "nll"),
-        help="what the temperature makes small; default: js against votes, nll against labels",
+        choices=("js", "nll", "label"),
+        help="what the temperature makes small: divergence (js, the default) or cross-entropy "
+        "(nll) to the votes, or cross-entropy to the label (label, the default without votes)",
     )
     parser.add_argument(
         "--reliability",

@@ -104,6 +104,20 @@ def test_exported_model_answers_as_the_run(run: Path, data: Path, tmp_path: Path
     assert main(["evaluate", str(path), "--data", str(data), "--resamples", "5"]) == 0
 
 
+def test_calibration_by_label_is_another_than_by_votes(
+    run: Path, data: Path, tmp_path: Path
+) -> None:
+    fitted = {}
+    for measure in ("js", "label"):
+        path = tmp_path / f"{measure}.onnx"
+        options = ["--calibrate", str(data), "--calibrate-by", measure]
+        assert main(["export", str(run), "-o", str(path), *options]) == 0
+        spec = read_model_file(path).spec
+        fitted[spec.provenance["temperature_fitted_on"]["targets"]] = spec.temperature
+    assert fitted.keys() == {"votes", "labels"}
+    assert fitted["votes"] != fitted["labels"]
+
+
 def test_noise_is_recorded_and_watched(data: Path, tmp_path: Path) -> None:
     out = tmp_path / "noisy"
     assert _fit(data, out, "--noise", "symmetric:0.3:exact", "--epochs", "1") == 0
