@@ -202,13 +202,15 @@ def gather(args: argparse.Namespace) -> Measured:
                 "model; run this without --only-write."
             )
     others = {name: read_report(args.results / control_report(name)) for name, _ in controls(args)}
-    commands = [step.shown for step in (reliability_step(args), *steps(args))]
+    taken = [
+        s for s in (reliability_step(args), *steps(args)) if (args.results / s.report).is_file()
+    ]
     return Measured(
         model=model,
         controls={name: report for name, report in others.items() if report is not None},
         comparison=None if args.comparison is None else read_report(args.comparison),
         training_s=_training_s(args.run),
-        commands=commands,
+        commands=[step.shown for step in taken],
         **reports,
     )
 
