@@ -192,7 +192,7 @@ def _add_analysis(group: "argparse._ArgumentGroup") -> None:
         "--threads",
         type=_count,
         metavar="N",
-        help="CPU threads of the runtime; default for files: 1, beside the face tracker",
+        help="CPU threads of the runtime",
     )
     group.add_argument(
         "--max-faces",
