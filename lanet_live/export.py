@@ -150,12 +150,7 @@ class _Run:
         self, facts: SourceFacts, *, on_compiling: ProgressCallback | None
     ) -> Pipeline:
         """Open the pipeline; once it stands, old files go and the metadata say "running"."""
-        config = self._config
-        if config.engine.threads is None and not facts.is_live:
-            # The tracker, at work on the next frame meanwhile, is the slower of the two: more
-            # threads for the model would only take the cores from it.
-            config = replace(config, engine=replace(config.engine, threads=1))
-        open_pipeline = build_pipeline_factory(config, self._model, on_compiling=on_compiling)
+        open_pipeline = build_pipeline_factory(self._config, self._model, on_compiling=on_compiling)
         pipeline = open_pipeline(facts)
         try:
             setup = RunSetup(
