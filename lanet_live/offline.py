@@ -113,8 +113,8 @@ def run_overlapped(
     """
     run = _OverlappedRun(source_factory, pipeline_factory, sinks)
     with _quick_switching():
-        run.start()
         try:
+            run.start()
             run.wait(should_stop, on_progress)
         finally:
             run.release()
@@ -198,8 +198,10 @@ class _OverlappedRun:
             box.close(discard=True)
 
     def join(self) -> None:
+        """Wait for the stages that were started: Ctrl-C may come before all of them were."""
         for thread in (self._decoder, self._tracker, self._analyser):
-            thread.join()
+            if thread.ident is not None:
+                thread.join()
 
     def summary(self) -> RunSummary:
         if self._error is not None:
@@ -263,13 +265,15 @@ class _OverlappedRun:
             stack.callback(self._close_pipeline, pipeline)
             self._tally.begin(facts)
             self._pipeline.put(pipeline)
-            told_s = 0.0
+            told_s, is_told = 0.0, True
             for frame, tracks in self._tracked:
                 _analyse(frame, tracks, pipeline, self._sinks, self._tally)
-                if time.monotonic() >= told_s + _PROGRESS_INTERVAL_S:
+                is_told = time.monotonic() >= told_s + _PROGRESS_INTERVAL_S
+                if is_told:
                     told_s = time.monotonic()
                     self._progress.put(self._tally.progress())
-            self._progress.put(self._tally.progress())
+            if not is_told:
+                self._progress.put(self._tally.progress())
 
     def _close_pipeline(self, pipeline: FrameProcessor) -> None:
         """Close the pipeline once nobody tracks with it any more."""

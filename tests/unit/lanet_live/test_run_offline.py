@@ -273,6 +273,18 @@ def test_second_ctrl_c_gives_up_at_once():
     assert setting.is_all_closed
 
 
+def test_ctrl_c_before_all_stages_run_leaves_none_behind(monkeypatch):
+    def start_one(run):
+        run._decoder.start()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("lanet_live.offline._OverlappedRun.start", start_one)
+    setting = Setting(source=FakeSource(100_000))
+    with pytest.raises(KeyboardInterrupt):
+        setting.run(run_overlapped)
+    assert not [t for t in threading.enumerate() if t.name.startswith("lanet-")]
+
+
 def raise_after(n_calls):
     """A `should_stop` that presses Ctrl-C itself from its n-th call on."""
     calls = []
