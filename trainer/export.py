@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import onnx
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from engines.onnx_file import INPUT_NAME, OUTPUT_NAME, read_model_file
 from engines.registry import open_engine
 from engines.spec import METADATA_KEY, ModelSpec
-from trainer.calibration import fit_temperature
+from trainer.calibration import F64Array, fit_offsets, fit_temperature
 from trainer.datasets.prepared import open_prepared
 from trainer.errors import ConfigError, TrainerError
 from trainer.loader import EvalLoader
@@ -39,8 +39,9 @@ class ExportOptions:
         name: Shown to the user; None: method, backbone and size.
         ensemble: Views averaged for every estimate, as in `ModelSpec`.
         calibration_data: Prepared data set whose validation split the temperature is fitted on.
-        calibration_measure: "js" or "nll", see `trainer.calibration`; None: "js" against votes,
-            "nll" where there are only labels.
+        calibration_measure: "js" or "nll" against the votes, "label" for the cross-entropy against
+            the label, "label+offsets" for that with an offset a class, which the file's network
+            then adds to its logits. None takes "js", or "label" where there are no votes.
         max_uncertainty: Default threshold; None: that of `ModelSpec`.
         min_quality: Likewise.
     """
@@ -95,22 +96,42 @@ def export_run(folder: Path, path: Path, options: ExportOptions) -> ExportSummar
             changes[field] = getattr(options, field)
     spec = replace(spec, **changes)
     if options.calibration_data is not None:
-        spec = calibrate(network, spec, options.calibration_data, options.calibration_measure)
+        network, spec = calibrate(
+            network, spec, options.calibration_data, options.calibration_measure
+        )
     difference = export_onnx(network, spec, path)
     return ExportSummary(spec, path.stat().st_size, difference, TOLERANCE)
 
 
+class OffsetLogits(nn.Module):
+    """A network whose logits are moved by a constant of each class."""
+
+    offsets: Tensor
+
+    def __init__(self, network: nn.Module, offsets: F64Array) -> None:
+        super().__init__()
+        self.network = network
+        self.register_buffer("offsets", torch.as_tensor(offsets, dtype=torch.float32))
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Crops (N, 3, S, S) -> logits (N, C)."""
+        logits: Tensor = self.network(image) + self.offsets
+        return logits
+
+
 def calibrate(
     network: nn.Module, spec: ModelSpec, data: str, measure: str | None = None
-) -> ModelSpec:
-    """Fit the temperature on the votes, or labels, of the validation split.
+) -> tuple[nn.Module, ModelSpec]:
+    """Fit temperature, and offsets if asked for, on the validation split.
 
     Args:
         network: Of the run.
         spec: Its description so far.
         data: Prepared data set.
-        measure: "js" or "nll" against the votes, "label" for the cross-entropy against the label;
-            None takes "js", or "label" where there are no votes.
+        measure: As in `ExportOptions`.
+
+    Returns:
+        The network, with its offsets if there are any, and the description with the temperature.
     """
     dataset = open_prepared(data)
     if dataset.labels != spec.labels:
@@ -120,14 +141,19 @@ def calibrate(
     batches = EvalLoader(split, size_px=spec.input_size_px)
     logits = mean_logits(TorchEngine(network, spec), batches)
     measure = measure or ("label" if split.votes is None else "js")
-    is_by_label = measure == "label" or split.votes is None
-    targets = np.eye(len(spec.labels))[split.label] if is_by_label else vote_shares(split)
-    kind = "js" if measure == "js" else "nll"
-    temperature = fit_temperature(logits, targets, measure=kind)
-    fitted_on = {"data": f"{dataset.name} valid", "n_images": len(split)}
-    fitted_on |= {"targets": "labels" if is_by_label else "votes", "measure": kind}
+    is_by_label = split.votes is None or measure.startswith("label")
+    fitted_on: dict[str, Any] = {"data": f"{dataset.name} valid", "n_images": len(split)}
+    fitted_on |= {"targets": "labels" if is_by_label else "votes"}
+    fitted_on |= {"measure": "js" if measure == "js" else "nll"}
+    if measure == "label+offsets":
+        offsets, temperature = fit_offsets(logits, split.label)
+        network = OffsetLogits(network, offsets).eval()
+        fitted_on["offsets"] = [round(float(value), 4) for value in offsets]
+    else:
+        targets = np.eye(len(spec.labels))[split.label] if is_by_label else vote_shares(split)
+        temperature = fit_temperature(logits, targets, measure=fitted_on["measure"])
     provenance = {**spec.provenance, "temperature_fitted_on": fitted_on}
-    return replace(spec, temperature=temperature, provenance=provenance)
+    return network, replace(spec, temperature=temperature, provenance=provenance)
 
 
 def export_onnx(network: nn.Module, spec: ModelSpec, path: Path) -> float:

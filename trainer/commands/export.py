@@ -28,9 +28,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--calibrate-by",
-        choices=("js", "nll", "label"),
+        choices=("js", "nll", "label", "label+offsets"),
         help="what the temperature makes small: divergence (js, the default) or cross-entropy "
-        "(nll) to the votes, or cross-entropy to the label (label, the default without votes)",
+        "(nll) to the votes, or cross-entropy to the label (label, the default without votes); "
+        "label+offsets also gives every class an offset, which helps rare ones",
     )
     parser.add_argument(
         "--reliability",

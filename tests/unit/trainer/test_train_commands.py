@@ -118,6 +118,18 @@ def test_calibration_by_label_is_another_than_by_votes(
     assert fitted["votes"] != fitted["labels"]
 
 
+def test_offsets_are_in_the_exported_network(run: Path, data: Path, tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    options = ["--calibrate", str(data), "--calibrate-by", "label+offsets"]
+    assert main(["export", str(run), "-o", str(path), *options]) == 0
+    fitted_on = read_model_file(path).spec.provenance["temperature_fitted_on"]
+    _, crops = next(iter(EvalLoader(open_prepared(data).split("valid"), size_px=32)))
+    engine = open_engine(path, backend="onnxruntime")
+    expected = TorchEngine.from_run(run).infer(crops) + np.array(fitted_on["offsets"])
+    np.testing.assert_allclose(engine.infer(crops), expected, atol=2e-4)
+    engine.close()
+
+
 def test_noise_is_recorded_and_watched(data: Path, tmp_path: Path) -> None:
     out = tmp_path / "noisy"
     assert _fit(data, out, "--noise", "symmetric:0.3:exact", "--epochs", "1") == 0
