@@ -4,31 +4,19 @@ import pytest
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
 
-from lanet_live.gui.main_window import MainWindow
-from lanet_live.gui.review.workspace import ReviewWorkspace
-from lanet_live.gui.settings import Settings
-from lanet_live.gui.theme import ThemeController
 from lanet_live.review.edits import Edits
 from lanet_live.review.edits_file import write_edits
 from lanet_live.sinks.csv_table import CsvSink
 from lanet_live.sinks.table import TableLayout
 from tests.fakes import LABELS, make_result
+from tests.gui.review_window import ReviewWindow
 from tests.review_tables import distribution, write_table
 
 pytestmark = pytest.mark.gui
 
 
-class Fixture:
+class Fixture(ReviewWindow):
     """A window with the Review workspace alone."""
-
-    def __init__(self, qtbot, qapp, settings_path):
-        self.qtbot = qtbot
-        self.review = ReviewWorkspace()
-        self.messages = []
-        self.review.message_raised.connect(self.messages.append)
-        theme = ThemeController(qapp, "light")
-        self.window = MainWindow([self.review], Settings(settings_path), theme)
-        self.window.show()
 
     @property
     def comparing(self):
@@ -37,15 +25,6 @@ class Fixture:
     @property
     def panel(self):
         return self.comparing.panel
-
-    def open(self, path):
-        self.review.open_path(path)
-        self.wait(lambda: self.title == path.name)
-
-    @property
-    def title(self):
-        recording = self.review.document.recording
-        return recording.title if recording else ""
 
     def compare(self, path):
         self.comparing.open_path(path)
@@ -58,9 +37,6 @@ class Fixture:
         place = QPointF(10, 10)
         self.window.dropEvent(QDropEvent(place, Qt.DropAction.CopyAction, mime, button, modifier))
 
-    def wait(self, is_true):
-        self.qtbot.waitUntil(is_true, timeout=10_000)
-
     def cells(self, row):
         return [self.panel.table.item(row, column).text() for column in range(4)]
 
@@ -69,8 +45,7 @@ class Fixture:
 def opened(qtbot, qapp, settings_path):
     fixture = Fixture(qtbot, qapp, settings_path)
     yield fixture
-    fixture.window.close()
-    fixture.window.deleteLater()
+    fixture.close()
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """The Review workspace on a session recorded from a real clip, and on made-up tables."""
 
 import csv
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,17 +8,14 @@ from PySide6.QtCore import Qt
 
 from lanet_live.config import EngineConfig, LiveConfig, SourceConfig
 from lanet_live.face.template import TEMPLATE_ID
-from lanet_live.gui.main_window import MainWindow
 from lanet_live.gui.review.events_panel import parse_time
-from lanet_live.gui.review.workspace import ReviewWorkspace
-from lanet_live.gui.settings import Settings
-from lanet_live.gui.theme import ThemeController
 from lanet_live.review.edits import Limits
 from lanet_live.review.edits_file import read_edits
 from lanet_live.sessions.events import SessionEvent
 from lanet_live.sessions.layout import FRAMES_FILE, SESSION_FILE
 from tests.conftest import PROJECT_ROOT
 from tests.fakes import make_result
+from tests.gui.review_window import ReviewWindow
 from tests.real_session import record_session
 from tests.review_tables import write_table
 from tests.tiny_model import tiny_spec, write_tiny_model
@@ -28,28 +24,8 @@ pytestmark = pytest.mark.gui
 CLIP = PROJECT_ROOT / "assets" / "demo.mp4"
 
 
-class Fixture:
+class Fixture(ReviewWindow):
     """A window with the Review workspace alone."""
-
-    def __init__(self, qtbot, qapp, settings_path):
-        self.qtbot = qtbot
-        self.review = ReviewWorkspace()
-        self.messages = []
-        self.review.message_raised.connect(self.messages.append)
-        theme = ThemeController(qapp, "light")
-        self.window = MainWindow([self.review], Settings(settings_path), theme)
-        self.window.show()
-
-    @property
-    def document(self):
-        return self.review.document
-
-    def open(self, path: Path):
-        self.review.open_path(path)
-        self.wait(lambda: self.document.recording is not None)
-
-    def wait(self, is_true):
-        self.qtbot.waitUntil(is_true, timeout=20_000)
 
     def trigger(self, key):
         self.review.actions_by_key[key].trigger()
@@ -74,8 +50,7 @@ def rows_of(path):
 def opened(qtbot, qapp, settings_path):
     fixture = Fixture(qtbot, qapp, settings_path)
     yield fixture
-    fixture.window.close()
-    fixture.window.deleteLater()
+    fixture.close()
 
 
 @pytest.fixture(scope="module")

@@ -5,37 +5,21 @@ import threading
 import pytest
 from PySide6.QtCore import Qt
 
-from lanet_live.gui.main_window import MainWindow
-from lanet_live.gui.review.workspace import ReviewWorkspace
-from lanet_live.gui.settings import Settings
-from lanet_live.gui.theme import ThemeController
 from lanet_live.sinks.mp4 import Mp4Writer
 from tests.fakes import make_result
+from tests.gui.review_window import ReviewWindow
 from tests.review_tables import write_table
 
 pytestmark = pytest.mark.gui
 
 
-class Fixture:
+class Fixture(ReviewWindow):
     """A window with the Review workspace and an export that goes on only when it is let."""
 
     def __init__(self, qtbot, qapp, settings_path):
-        self.qtbot = qtbot
-        self.review = ReviewWorkspace()
-        self.messages = []
-        self.review.message_raised.connect(self.messages.append)
-        theme = ThemeController(qapp, "light")
-        self.window = MainWindow([self.review], Settings(settings_path), theme)
-        self.window.show()
+        super().__init__(qtbot, qapp, settings_path)
         self.may_go_on = threading.Event()
         self.began = threading.Event()
-
-    def open(self, path):
-        self.review.open_path(path)
-        self.wait(lambda: self.review.document.recording is not None)
-
-    def wait(self, is_true):
-        self.qtbot.waitUntil(is_true, timeout=10_000)
 
     def write_slowly(self, watch):
         watch.step(1, 4)
@@ -53,8 +37,7 @@ def opened(qtbot, qapp, settings_path):
     fixture = Fixture(qtbot, qapp, settings_path)
     yield fixture
     fixture.may_go_on.set()
-    fixture.window.close()
-    fixture.window.deleteLater()
+    fixture.close()
 
 
 @pytest.fixture

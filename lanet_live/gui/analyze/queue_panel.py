@@ -7,26 +7,23 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFrame,
-    QHBoxLayout,
     QHeaderView,
-    QLabel,
     QStackedWidget,
     QTableView,
-    QToolButton,
     QVBoxLayout,
-    QWidget,
 )
 
 from lanet_live.analysis.item import AnalysisItem
 from lanet_live.gui.analyze.progress_delegate import ProgressDelegate
 from lanet_live.gui.analyze.table_model import Column, QueueModel
-from lanet_live.gui.icons import icon
+from lanet_live.gui.widgets.empty_page import EmptyPage
 
 # Icons and words keep their colours on it, in either look.
 _QUIET_SELECTION = (
     "QTableView, QTableView:focus { border: none; "
     "selection-background-color: palette(alternate-base); selection-color: palette(text); }"
 )
+_SOURCES = ("add_files", "add_folder")
 _CONTEXT_ACTIONS = ("cancel", "retry", "remove", "open_results", "review")
 
 
@@ -107,36 +104,12 @@ class QueuePanel(QFrame):
         table.selectionModel().selectionChanged.connect(self.selection_changed)
 
 
-def _invitation(actions: Mapping[str, QAction]) -> QWidget:
-    symbol = QLabel()
-    symbol.setPixmap(icon("analyze").pixmap(QSize(44, 44)))
-    title = QLabel("Drop videos, folders of pictures or sessions here")
-    title.setProperty("heading", True)
-    hint = QLabel(
+def _invitation(actions: Mapping[str, QAction]) -> EmptyPage:
+    page = EmptyPage("analyze", actions, _SOURCES)
+    page.say(
+        "Drop videos, folders of pictures or sessions here",
         "They are analysed one after the other, every frame, into tables, videos and timelines. "
-        "Choose the options at the right, add files, then start."
+        "Choose the options at the right, add files, then start.",
+        keys=_SOURCES,
     )
-    hint.setProperty("secondary", True)
-    hint.setWordWrap(True)
-    row = QHBoxLayout()
-    row.addStretch(1)
-    for key in ("add_files", "add_folder"):
-        button = QToolButton()
-        button.setDefaultAction(actions[key])
-        button.setProperty("outlined", True)
-        button.setIconSize(QSize(18, 18))
-        button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        row.addWidget(button)
-    row.addStretch(1)
-    page = QWidget()
-    column = QVBoxLayout(page)
-    column.setContentsMargins(40, 20, 40, 20)
-    column.setSpacing(10)
-    column.addStretch(1)
-    for label in (symbol, title, hint):
-        label.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        column.addWidget(label)
-    column.addLayout(row)
-    column.addStretch(1)
     return page

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import pyqtgraph as pg
 from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QBrush, QColor, QPainter, QPen
 from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
 from lanet_live.gui.widgets.lane_item import HIGHEST_Y, LOWEST_Y
+from lanet_live.gui.widgets.whole_view_item import WholeViewItem
 
 Ranges = Sequence[tuple[float, float]]
 
@@ -23,7 +23,7 @@ class SpanColors:
     alert: QColor
 
 
-class SpanItem(pg.GraphicsObject):
+class SpanItem(WholeViewItem):
     """Draws ranges in plot units, from the top of a lane to its bottom."""
 
     def __init__(self) -> None:
@@ -46,14 +46,6 @@ class SpanItem(pg.GraphicsObject):
         self._excluded, self._hidden = excluded, hidden
         self._selected, self._colors = selected, colors
         self.update()
-
-    def boundingRect(self) -> QRectF:
-        """Cover everything visible."""
-        return self.viewRect() or QRectF()
-
-    def viewRangeChanged(self) -> None:
-        """Follow the visible range."""
-        self.prepareGeometryChange()
 
     def paint(
         self,

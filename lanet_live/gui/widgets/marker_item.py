@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import Final, Protocol
 
-import pyqtgraph as pg
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen
 from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
 from lanet_live.gui.widgets.lane_item import HIGHEST_Y, LOWEST_Y
+from lanet_live.gui.widgets.whole_view_item import WholeViewItem
 
 _BAR_PX: Final = 4.0
 # Flags that would overlap hang below each other, as far as there is room.
@@ -34,7 +34,7 @@ class TimelineMarker(Protocol):
         ...
 
 
-class MarkerItem(pg.GraphicsObject):
+class MarkerItem(WholeViewItem):
     """Draws the markers inside the visible stretch, with flags where there is room for them."""
 
     def __init__(self, *, has_flags: bool) -> None:
@@ -52,14 +52,6 @@ class MarkerItem(pg.GraphicsObject):
         self._markers = sorted(markers, key=lambda marker: marker.time_s)
         self._line, self._ground = line, ground
         self.update()
-
-    def boundingRect(self) -> QRectF:
-        """Cover everything visible."""
-        return self.viewRect() or QRectF()
-
-    def viewRangeChanged(self) -> None:
-        """Follow the visible range."""
-        self.prepareGeometryChange()
 
     def paint(
         self,
