@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from engines.onnx_file import ModelFile
+from engines.spec import ModelSpec
 from trainer.errors import ConfigError
 
 BEGIN: Final = "<!-- figures: begin -->"
@@ -108,10 +109,21 @@ def _facts(model: ModelFile) -> list[str]:
         f"| Method | {_METHODS.get(method, method)} |",
         f"| Initialisation | {run.get('initialisation', 'unknown')} |",
         f"| Probabilities | logits {views} divided by T = {spec.temperature:.3f}, softmax |",
+        *_offsets(spec),
         f"| Reliable | quality at least {spec.min_quality:.2f}, uncertainty at most "
         f"{spec.max_uncertainty:.2f} |",
         f"| sha256 | `{model.sha256}` |",
     ]
+
+
+def _offsets(spec: ModelSpec) -> list[str]:
+    offsets = spec.provenance.get("temperature_fitted_on", {}).get("offsets")
+    if not offsets:
+        return []
+    pairs = ", ".join(
+        f"{name} {value:+.2f}" for name, value in zip(spec.labels, offsets, strict=True)
+    )
+    return [f"| Offsets | in the network, fitted with T: {pairs} |"]
 
 
 def _training(model: ModelFile, training_s: float | None) -> list[str]:

@@ -13,6 +13,7 @@ from tests.tiny_model import LABELS, tiny_spec, write_tiny_model
 from trainer.errors import ConfigError
 from trainer.model_card import BEGIN, END, Measured, replace_figures, write_figures
 
+OFFSETS = [-0.25, *[0.05] * (len(LABELS) - 1)]
 CARD = f"# Card\n\n{BEGIN}\nold\n{END}\n\nBy hand.\n"
 
 
@@ -68,7 +69,11 @@ def model(tmp_path: Path) -> Path:
         "epochs": 3, "batch_size": 8, "optimizer": "adamw", "seed": 0,
     }  # fmt: skip
     run = {"dataset": "tiny", "n_train": 48, "command": "lanet-train fit --data tiny"}
-    spec = tiny_spec(provenance={"recipe": recipe, "run": run, "epoch": 3, "weights": "last"})
+    provenance = {
+        "recipe": recipe, "run": run, "epoch": 3, "weights": "last",
+        "temperature_fitted_on": {"data": "tiny valid", "offsets": OFFSETS},
+    }  # fmt: skip
+    spec = tiny_spec(provenance=provenance)
     return write_tiny_model(tmp_path / "model.onnx", spec)
 
 
@@ -106,6 +111,7 @@ def test_every_section_gets_its_figures(model: Path) -> None:
     text = write_figures(measured)
     for expected in (
         "LA-Net (ICCV 2023)",
+        "| Offsets | in the network, fitted with T: neutral -0.25, ",
         "2.0 hours",
         "| | 8 classes, 100 images | 7 classes, 90 images |",
         "| accuracy | 0.900 [0.890, 0.910] | 0.900 [0.890, 0.910] |",
