@@ -6,6 +6,7 @@ read as plain tensors only.
 """
 
 import importlib.util
+import re
 from collections.abc import Callable, Set
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,8 @@ Weights = dict[str, Tensor]
 _WRAPPERS = ("module.", "model.", "backbone.", "encoder.")
 _NESTED_KEYS = ("state_dict", "model", "model_state_dict", "net")
 _CLASSIFIERS = ("fc.", "_fc.", "classifier.", "head.fc.", "head.classifier.", "last_linear.")
+# What this project's own runs put before timm's names; "blocks:0" stands for timm's "blocks.0".
+_OWN_PREFIX = re.compile(r"^backbone\.(?:stem|tail\.stages\.\d+)\.")
 # Position of each part when a torchvision ResNet is rebuilt as nn.Sequential(*children).
 _RESNET_SEQUENCE = ("conv1", "bn1", "act1", "maxpool", "layer1", "layer2", "layer3", "layer4")
 
@@ -80,6 +83,8 @@ def read_weights(path: Path) -> Weights:
 
 def _rename(given: Weights, wanted: Weights) -> Weights:
     """Strip wrappers and map the known foreign names onto timm's."""
+    if any(_OWN_PREFIX.match(name) for name in given):
+        return {_OWN_PREFIX.sub("", n).replace(":", "."): value for n, value in given.items()}
     renamed = dict(given)
     for wrapper in _WRAPPERS * 2:
         if renamed and all(name.startswith(wrapper) for name in renamed):

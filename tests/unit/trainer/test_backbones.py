@@ -18,6 +18,7 @@ from trainer.backbones import (  # noqa: E402
     split_stem,
 )
 from trainer.errors import CheckpointError, ConfigError  # noqa: E402
+from trainer.methods.classifier import Classifier  # noqa: E402
 
 
 @pytest.mark.parametrize(
@@ -91,6 +92,18 @@ def test_sequential_resnet_names_map(tmp_path: Path) -> None:
         backbone.plain_state_dict()["layer4.1.conv2.weight"],
         source.state_dict()["layer4.1.conv2.weight"],
     )
+
+
+@pytest.mark.parametrize("name", ["resnet18", "tf_efficientnet_lite0"])
+def test_weights_of_an_own_run_are_taken_over(tmp_path: Path, name: str) -> None:
+    trained = Classifier(build_backbone(name), n_classes=5)
+    path = tmp_path / "last.safetensors"
+    save_file(trained.state_dict(), path)
+    backbone = build_backbone(name, pretrained=str(path))
+    for key, value in trained.backbone.state_dict().items():
+        assert torch.equal(backbone.state_dict()[key], value), key
+    with pytest.raises(CheckpointError, match="do not fit 'resnet34'"):
+        build_backbone("resnet34", pretrained=str(path))
 
 
 def test_partial_weights_are_refused(tmp_path: Path) -> None:
