@@ -23,6 +23,7 @@ from trainer.methods.classifier import Classifier
 N_LANDMARKS = 19
 # The pyramid is as wide as the stem; narrow stems of mobile networks still get this much.
 _MIN_WIDTH = 64
+_HEAD_STD = 1e-3
 
 
 class LandmarkBranch(nn.Module):
@@ -37,6 +38,9 @@ class LandmarkBranch(nn.Module):
             for channels in (stem_channels, *tail.channels)
         )
         self.head = nn.Conv2d(self.width, n_points, 1, bias=False)
+        # Almost empty heatmaps at first: with pretrained mobile networks torch's own draw began at
+        # 50 times the loss of empty ones, and the clipped gradient of a short run was all of it.
+        nn.init.normal_(self.head.weight, std=_HEAD_STD)
 
     def forward(self, stem_map: Tensor) -> list[Tensor]:
         """Return the maps of all levels, shallow to deep, the stem's first."""
