@@ -68,8 +68,8 @@ BUDGETS = {
             "epochs": 16,
             "augment": "standard",
         },
-        "Random initialisation instead of face pretraining, 64 px instead of 224, one short "
-        "schedule for all methods: compare rows with each other, not with the papers.",
+        "One short schedule at a low resolution for all methods, and no face pretraining: compare "
+        "the methods with each other, not with the papers.",
     ),
     "paper": Budget(
         "paper",

@@ -93,13 +93,26 @@ def _setup(results: Sequence[CellResult]) -> str:
     if not results:
         return "No cell is finished yet."
     config = results[0].cell.config
+    extent = "all" if config.n_train is None else f"{config.n_train:,}"
     return (
-        f"{_dataset_name(results)}, validation split, {len(results[0].labels)} classes; "
-        f"{config.backbone}, {config.size_px} px, {config.epochs} epochs, batch "
-        f"{config.batch_size}, {config.optimizer} {config.learning_rate:g} {config.schedule}, "
-        f"augmentation {config.augment}, initialisation {results[0].initialisation}, averaged "
-        f"weights {config.ema_decay or 'off'}. What a method changes is in table.json."
+        f"{_dataset_name(results)}, {extent} training images, validation split, "
+        f"{len(results[0].labels)} classes; {config.backbone}, {config.size_px} px, "
+        f"{config.epochs} epochs, batch {config.batch_size}, {config.optimizer} "
+        f"{config.learning_rate:g} {config.schedule}, augmentation {config.augment}, "
+        f"initialisation {results[0].initialisation}, averaged weights "
+        f"{config.ema_decay or 'off'}.{_changes(results)}"
     )
+
+
+def _changes(results: Sequence[CellResult]) -> str:
+    """Name the hyper-parameters that differ from a method's defaults."""
+    changes: dict[str, list[str]] = {}
+    for result in results:
+        config = result.cell.config
+        named = [f"{k} = {v}" for k, v in config.settings.items()]
+        changes.setdefault(config.method, named)
+    told = [f"{method} with {', '.join(named)}" for method, named in changes.items() if named]
+    return f" Changed: {'; '.join(told)}." if told else ""
 
 
 def _table(rows: list[dict[str, Any]], reading: str, dataset: str) -> list[str]:
