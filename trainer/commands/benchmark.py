@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from trainer.errors import ConfigError
-from trainer.methods.registry import METHODS, method_entry
+from trainer.methods.registry import METHODS
 
 _EXIT_OK = 0
 _EXIT_INTERRUPTED = 130
@@ -18,7 +18,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     kinds = parser.add_subparsers(dest="kind", metavar="COMPARISON", required=True)
     table = kinds.add_parser("table1", help="methods under label noise, as LA-Net's Table 1")
     _add_common(table)
-    table.add_argument("--methods", nargs="+", default=list(METHODS), metavar="METHOD")
+    table.add_argument(
+        "--methods",
+        nargs="+",
+        default=list(METHODS),
+        metavar="METHOD",
+        help="columns; METHOD:NAME=VALUE is a variant, e.g. lanet:use_landmarks=false",
+    )
     table.add_argument("--rates", nargs="+", type=float, default=[0.1, 0.2, 0.3], metavar="RATE")
     table.add_argument("--noise", choices=("symmetric", "asymmetric"), default="asymmetric")
     table.add_argument("--seeds", nargs="+", type=int, default=[0], metavar="SEED")
@@ -89,7 +95,7 @@ _TITLES = {
 
 
 def _cells(args: argparse.Namespace, options: list[Any]) -> list[Any]:
-    from trainer.benchmark import BUDGETS, grid_cells, table_cells
+    from trainer.benchmark import BUDGETS, grid_cells, split_variant, table_cells
 
     budget = BUDGETS[args.budget]
     if args.kind == "grid":
@@ -100,8 +106,8 @@ def _cells(args: argparse.Namespace, options: list[Any]) -> list[Any]:
                 args.data, noise=args.noise, seed=seed, budget=budget, options=options
             )
         ]
-    for method in (*args.methods, *args.one_seed):
-        method_entry(method)
+    for column in (*args.methods, *args.one_seed):
+        split_variant(column)
     if not all(0 <= rate <= 1 for rate in args.rates):
         raise ConfigError("--rates lie in 0 to 1.")
     seeds = tuple(args.seeds)

@@ -36,6 +36,19 @@ def test_cells_are_methods_by_noise_by_seeds() -> None:
     assert {cell.config.batch_size for cell in cells} == {128}
 
 
+def test_variant_of_a_method_is_a_column_of_its_own() -> None:
+    columns = {"lanet": (0,), "lanet:use_landmarks=false": (0,), "lanet:size_px=32": (0,)}
+    cells = table_cells("d", noises=["none"], seeds_of=columns, budget=BUDGETS["cpu"], options=[])
+    assert [cell.column for cell in cells] == list(columns)
+    assert [cell.config.settings for cell in cells] == [{}, {"use_landmarks": False}, {}]
+    assert [cell.config.size_px for cell in cells] == [64, 64, 32]
+    assert cells[1].name == "none-lanet_use_landmarks=false-seed0"
+    with pytest.raises(ConfigError, match="METHOD:NAME=VALUE"):
+        table_cells(
+            "d", noises=["none"], seeds_of={"lanet:x": (0,)}, budget=BUDGETS["cpu"], options=[]
+        )
+
+
 def test_options_change_one_method_or_all() -> None:
     options = [
         Option.parse("*:epochs=3"),

@@ -101,18 +101,22 @@ def test_every_section_gets_its_figures(model: Path) -> None:
         },
         clips={"files": {"photo.jpg": {"n_frames": 1, "n_with_face": 1, "faces": [face]}}},
         controls={"Baseline": evaluation(0.86)},
-        comparison={
-            "remark": "Short.", "command": "lanet-train benchmark table1",
-            "cells": [{"row": "lanet", "column": "20 %", "seeds": [0], "last": {"mean": 0.8}}],
-        },
-        training_s=7200.0,
+        comparisons=[
+            {
+                "remark": remark, "command": "lanet-train benchmark table1",
+                "cells": [{"row": row, "column": "20 %", "seeds": [0], "last": {"mean": 0.8}}],
+            }
+            for remark, row in (("Short.", "lanet"), ("Shorter.", "lanet, other"))
+        ],
+        stages=[("lanet-train fit --size 64", 3600.0), ("lanet-train fit --resize", 7200.0)],
         commands=("lanet-train evaluate model.onnx",),
     )  # fmt: skip
     text = write_figures(measured)
     for expected in (
         "LA-Net (ICCV 2023)",
         "| Offsets | in the network, fitted with T: neutral -0.25, ",
-        "2.0 hours",
+        "1.0 and 2.0 hours",
+        "lanet-train fit --size 64\nlanet-train fit --resize",
         "| | 8 classes, 100 images | 7 classes, 90 images |",
         "| accuracy | 0.900 [0.890, 0.910] | 0.900 [0.890, 0.910] |",
         "| recall of fear (12 images) | 0.50 [0.49, 0.51] |",
@@ -126,6 +130,7 @@ def test_every_section_gets_its_figures(model: Path) -> None:
         "One crop takes 0.20 of the tracker's time",
         "happiness 0.98",
         "| lanet | 80.0 (1) |",
+        "| lanet, other | 80.0 (1) |",
         "lanet-train evaluate model.onnx",
     ):
         assert expected in text
