@@ -1,5 +1,6 @@
 """Compose a run from its record: data, noise, network, loop; and write down what came out."""
 
+import shlex
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -209,7 +210,7 @@ def _initialisation(network: nn.Module) -> str:
 def plain_command(arguments: list[str]) -> str:
     """Return a command without the folders in it, which are nobody else's business."""
     words = [Path(word).name if "/" in word or "\\" in word else word for word in arguments]
-    return " ".join(["lanet-train", *words[1:]])
+    return shlex.join(["lanet-train", *words[1:]])
 
 
 def _training_batches(
