@@ -134,7 +134,8 @@ def to_markdown(report: Mapping[str, Any], *, has_gallery: bool) -> str:
         "",
         f"{report['n_contradicted']} labels are contradicted by the distribution mined for their "
         f"image. They are listed in {SUSPECTS_FILE}, the strongest evidence first; evidence is the "
-        "probability of the suggested class minus that of the label.",
+        "probability of the suggested class minus that of the label, times the share of the "
+        "label's images that confidently look like the suggested class.",
         "",
     ]
     if "js_to_votes" in report:

@@ -1,4 +1,10 @@
-"""Rank labels by the evidence that they are wrong. Pure functions on arrays."""
+"""Rank labels by the evidence that they are wrong. Pure functions on arrays.
+
+How far another class beats the label is not enough: a network that never names a rare class beats
+all its labels by far. So the difference is weighted with how often labels of this class are beaten
+by that one with confidence, in the sense of confident learning (Northcutt, Jiang and Chuang, 2021):
+mistakes come in kinds.
+"""
 
 from dataclasses import dataclass
 from typing import Final
@@ -21,7 +27,8 @@ class Suspects:
         order: Positions of the samples, (N,).
         suggested: The most probable other class of each sample, (N,), by position.
         evidence: Probability of that class minus that of the label, -1 to 1, (N,), by position.
-            Above 0 the label is contradicted.
+            Above 0 the label is contradicted, and the difference is weighted with the share of the
+            label's samples that are confidently of that class.
     """
 
     order: I64Array
@@ -46,7 +53,29 @@ def rank_suspects(distributions: F64Array, labels: I64Array) -> Suspects:
     others[rows, labels] = -np.inf
     suggested = others.argmax(axis=1)
     evidence = distributions[rows, suggested] - distributions[rows, labels]
+    shares = confident_shares(distributions, labels)
+    evidence *= np.where(evidence > 0, shares[labels, suggested], 1.0)
     return Suspects(np.argsort(-evidence, kind="stable"), suggested, evidence)
+
+
+def confident_shares(distributions: F64Array, labels: I64Array) -> F64Array:
+    """Return how the samples of each label look with confidence, (C, C); rows sum to 1.
+
+    A sample is confidently of a class whose probability is at least what the samples labelled with
+    that class have on average; of several such classes the most probable one counts. One sample is
+    added to every pair, so that nothing is certain from a few.
+    """
+    n_classes = distributions.shape[1]
+    usual = np.full(n_classes, np.inf)
+    for c in np.unique(labels):
+        usual[c] = distributions[labels == c, c].mean()
+    is_confident = distributions >= usual
+    looks = np.where(is_confident, distributions, -np.inf).argmax(axis=1)
+    is_any = is_confident.any(axis=1)
+    counts = np.ones((n_classes, n_classes))
+    np.add.at(counts, (labels[is_any], looks[is_any]), 1)
+    shares: F64Array = counts / counts.sum(axis=1, keepdims=True)
+    return shares
 
 
 def precision_at(order: I64Array, is_flipped: BoolArray) -> dict[int, float]:

@@ -13,19 +13,37 @@ from trainer.checkpoint import CHECKPOINT_FILE, write_checkpoint
 from trainer.cli import main
 from trainer.config import FitConfig
 from trainer.run_folder import RunFacts
-from trainer.suspects import average_precision, precision_at, rank_suspects
+from trainer.suspects import (
+    average_precision,
+    confident_shares,
+    precision_at,
+    rank_suspects,
+)
 from trainer.training_data import choose_training_data, open_for_training
 
 KNOWN_FLIPS = 6
 
 
 def test_suspects_are_ranked_by_how_far_another_class_beats_the_label() -> None:
-    distributions = np.array([[0.9, 0.1, 0.0], [0.2, 0.7, 0.1], [0.4, 0.35, 0.25], [0.1, 0.0, 0.9]])
-    suspects = rank_suspects(distributions, np.array([0, 0, 1, 0]))
-    assert suspects.order.tolist() == [3, 1, 2, 0]
+    distributions = np.array([[0.9, 0.1, 0.0], [0.2, 0.7, 0.1], [0.45, 0.35, 0.2], [0.1, 0.0, 0.9]])
+    labels = np.array([0, 0, 1, 0])
+    # No sample is labelled 2, so none is confidently of it; the last one is confidently of nothing.
+    shares = [[2 / 5, 2 / 5, 1 / 5], [2 / 4, 1 / 4, 1 / 4], [1 / 3, 1 / 3, 1 / 3]]
+    np.testing.assert_allclose(confident_shares(distributions, labels), shares)
+    suspects = rank_suspects(distributions, labels)
+    assert suspects.order.tolist() == [1, 3, 2, 0]
     assert suspects.suggested.tolist() == [1, 1, 0, 2]
-    np.testing.assert_allclose(suspects.evidence, [-0.8, 0.5, 0.05, 0.8])
+    np.testing.assert_allclose(suspects.evidence, [-0.8, 0.5 * 2 / 5, 0.1 * 2 / 4, 0.8 / 5])
     assert suspects.n_contradicted == 3
+
+
+def test_frequent_kind_of_mistake_goes_before_a_stray_one_of_the_same_strength() -> None:
+    is_0, is_1, is_2 = [0.8, 0.1, 0.1], [0.1, 0.8, 0.1], [0.1, 0.1, 0.8]
+    # Of the images labelled 1 one looks like 2, and forty look like 0.
+    looks = np.array([is_0] * 60 + [is_1] * 60 + [is_2] * 60 + [is_2] + [is_0] * 40)
+    labels = np.repeat([0, 1, 2, 1], [60, 60, 60, 41])
+    suspects = rank_suspects(looks, labels)
+    assert suspects.order[:41].tolist() == [*range(181, 221), 180]
 
 
 def test_precision_counts_true_flips_at_the_top() -> None:
