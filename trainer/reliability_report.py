@@ -155,8 +155,9 @@ def to_markdown(report: Mapping[str, Any]) -> str:
         f"{thresholds['max_uncertainty']:.2f}.** Of all such pairs this one calls the most "
         f"estimates reliable ({thresholds['coverage']:.1%}) while their error "
         f"({thresholds['error']:.1%}) is at most {thresholds['error_share']:.0%} of that of all "
-        f"estimates ({thresholds['error_of_all']:.1%}), and in no kind of trial and no tenth of "
-        "the scale of quality greater than that of all by more than chance explains. "
+        f"estimates ({thresholds['error_of_all']:.1%}), in no kind of trial greater than that of "
+        "all by more than chance explains, and for the hundred of the lowest quality no greater "
+        "than on clean pictures. "
         "Chosen on one half of the pictures and measured on the other: "
         f"{halves['coverage']:.1%} reliable, error {halves['error']:.1%}.",
         "",

@@ -3,12 +3,12 @@
 An estimate is reliable when its quality is at least one threshold and its uncertainty at most the
 other. Of all pairs the one is taken that calls the most estimates reliable while
 
-1. their error is at most a share (one half) of the error of all estimates, and
-2. in no kind of trial, clean or spoiled, and in no tenth of the scale of quality is it greater than
-   the error of all estimates by more than chance explains (one-sided binomial test, 5 %: with some
-   twenty parts and few trials in a part, one of them is always somewhat above).
+1. their error is at most a share (one half) of the error of all estimates,
+2. in no kind of trial, clean or spoiled, it is greater than the error of all estimates by more than
+   chance explains (one-sided binomial test, 5 %), and
+3. the hundred of the lowest quality err no more often than estimates on clean pictures do.
 
-The second condition is why quality counts: an answer on a spoiled picture may be sure and wrong.
+The last two are why quality counts: an answer on a spoiled picture may be sure and wrong.
 """
 
 from dataclasses import dataclass
@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binom
 
+from trainer.degradations import CLEAN
 from trainer.errors import DataError
 from trainer.reliability import Trials
 
@@ -25,6 +26,7 @@ BoolArray = NDArray[np.bool_]
 
 DEFAULT_ERROR_SHARE: Final = 0.5
 _CHANCE: Final = 0.05
+_N_LOWEST: Final = 100
 _MIN_QUALITIES: Final = np.round(np.arange(0.0, 0.96, 0.05), 2)
 _MAX_UNCERTAINTIES: Final = np.round(np.arange(0.10, 1.001, 0.01), 2)
 
@@ -73,7 +75,8 @@ def choose_thresholds(trials: Trials, *, error_share: float = DEFAULT_ERROR_SHAR
     """
     is_wrong = ~trials.is_correct
     limit = trials.error
-    parts = _parts(trials)
+    kinds = [trials.is_kind(kind) for kind in sorted(set(trials.kind))]
+    clean_error = trials.where(trials.is_kind(CLEAN)).error
     best: tuple[int, int, Thresholds] | None = None
     for min_quality in _MIN_QUALITIES:
         for max_uncertainty in _MAX_UNCERTAINTIES:
@@ -84,7 +87,9 @@ def choose_thresholds(trials: Trials, *, error_share: float = DEFAULT_ERROR_SHAR
                 continue
             if best is not None and (n_met, -n_wrong) <= best[:2]:
                 continue
-            if all(_is_bearable(met & part, is_wrong, limit) for part in parts):
+            if not all(_is_bearable(met & kind, is_wrong, limit) for kind in kinds):
+                continue
+            if not _lowest_error(trials, met) > clean_error:
                 best = (n_met, -n_wrong, thresholds)
     if best is None:
         raise DataError(
@@ -110,11 +115,11 @@ def cross_check(trials: Trials, *, error_share: float, seed: int = 0) -> Outcome
     return Outcome(float(met.mean()), trials.where(met).error, trials.error)
 
 
-def _parts(trials: Trials) -> list[BoolArray]:
-    """Kinds of trial, and tenths of the scale of quality."""
-    tenth = np.minimum((10 * trials.quality).astype(int), 9)
-    kinds = [trials.is_kind(kind) for kind in sorted(set(trials.kind))]
-    return [*kinds, *(tenth == number for number in range(10))]
+def _lowest_error(trials: Trials, met: BoolArray) -> float:
+    """Error of the reliable estimates that have the lowest quality."""
+    positions = np.flatnonzero(met)
+    lowest = positions[np.argsort(trials.quality[positions], kind="stable")[:_N_LOWEST]]
+    return float((~trials.is_correct[lowest]).mean())
 
 
 def _is_bearable(met: BoolArray, is_wrong: BoolArray, limit: float) -> bool:
