@@ -4,9 +4,9 @@
     lanet-live --model runs/ten-minutes/model.onnx
 
 Takes the data set as distributed (folder or zip), or a folder of `lanet-train prepare ferplus`.
-About half of the time goes to preparing all pictures, then LA-Net is trained on a part of them at 48
-px, exported and evaluated on Valid: 77.9 % when last measured. It is the shipped model's recipe cut
-short: a proof that every step runs, not a good model.
+About half of the time goes to preparing all pictures, then LA-Net is trained on a part of them at
+48 px, exported and evaluated on Valid: 77.9 % when last measured. It is the shipped model's recipe
+cut short: a proof that every step runs, not a good model.
 """
 
 import argparse
