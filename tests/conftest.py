@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,8 @@ import pytest
 from tests.tiny_model import write_tiny_model
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+# Started in the background of a script, Python ignores Ctrl-C, and tests that send it would wait.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 
