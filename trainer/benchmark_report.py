@@ -105,13 +105,12 @@ def _setup(results: Sequence[CellResult]) -> str:
 
 
 def _changes(results: Sequence[CellResult]) -> str:
-    """Name the hyper-parameters that differ from a method's defaults."""
-    changes: dict[str, list[str]] = {}
-    for result in results:
-        config = result.cell.config
-        named = [f"{k} = {v}" for k, v in config.settings.items()]
-        changes.setdefault(config.method, named)
-    told = [f"{method} with {', '.join(named)}" for method, named in changes.items() if named]
+    """Name the hyper-parameters in which all cells of a method differ from its defaults."""
+    shared: dict[str, list[str]] = {}
+    for config in (result.cell.config for result in results):
+        own = [f"{name} = {value}" for name, value in config.settings.items()]
+        shared[config.method] = [word for word in shared.get(config.method, own) if word in own]
+    told = [f"{method} with {', '.join(words)}" for method, words in shared.items() if words]
     return f" Changed: {'; '.join(told)}." if told else ""
 
 

@@ -79,7 +79,8 @@ def write_figures(measured: Measured) -> str:
         _training(measured.model, measured.stages),
         _evaluation(measured.evaluation),
         _controls(measured),
-        *(_comparison(table, number) for number, table in enumerate(measured.comparisons)),
+        ["## Under label noise"] if measured.comparisons else [],
+        *(_comparison(table) for table in measured.comparisons),
         _end_to_end(measured.end_to_end, measured.evaluation),
         _reliability(measured.reliability),
         _flicker(measured.flicker),
@@ -239,7 +240,7 @@ def _controls(measured: Measured) -> list[str]:
     return lines
 
 
-def _comparison(table: Report, number: int) -> list[str]:
+def _comparison(table: Report) -> list[str]:
     if not table["cells"]:
         return []
     columns = list(dict.fromkeys(cell["column"] for cell in table["cells"]))
@@ -249,7 +250,6 @@ def _comparison(table: Report, number: int) -> list[str]:
         for cell in table["cells"]
     }
     lines = [
-        *(["## Under label noise", ""] if number == 0 else []),
         f"Accuracy (%) of the last epoch, seeds in brackets. {table['remark']}",
         "",
         f"| | {' | '.join(columns)} |",

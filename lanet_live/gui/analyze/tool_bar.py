@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Final
 
-from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QToolButton, QWidget
 
 from lanet_live.gui.icons import icon
 from lanet_live.gui.widgets.divider import divider
+from lanet_live.gui.widgets.tool_button import action_button
 
 _GROUPS: Final = (
     ("add_files", "add_folder"),
@@ -47,12 +47,7 @@ class AnalyzeToolBar(QWidget):
         self.buttons["start_pause"].setAccessibleName(f"{self._start.iconText()} the queue")
 
     def _make(self, key: str, action: QAction) -> QToolButton:
-        button = QToolButton()
-        button.setDefaultAction(action)
-        button.setProperty("outlined", True)
-        button.setIconSize(QSize(18, 18))
-        button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        button = action_button(action)
         button.setAccessibleName(action.text())
         self.buttons[key] = button
         return button

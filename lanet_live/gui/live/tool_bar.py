@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from typing import Final
 
-from PySide6.QtCore import QSize, Qt
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QToolButton, QWidget
 
 from lanet_live.config import SourceConfig
 from lanet_live.gui.icons import icon
 from lanet_live.gui.widgets.divider import divider
+from lanet_live.gui.widgets.tool_button import style_button
 
 _RECORD_COLOR: Final = "#d8403b"  # reads on light and dark
 # Captions by whether it is on, and the icon that goes with each.
@@ -47,11 +48,11 @@ class LiveToolBar(QWidget):
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(5)
-        row.addWidget(self._style(self.source, has_text=True))
+        row.addWidget(style_button(self.source, has_text=True))
         for key, captions in _WITH_TEXT.items():
             if key in _BEGINS_GROUP:
                 row.addWidget(divider())
-            button = self._style(self._buttons[key], has_text=True)
+            button = style_button(self._buttons[key], has_text=True)
             widths = []
             for place in reversed(range(len(captions))):
                 self._set(key, place=place)
@@ -65,7 +66,7 @@ class LiveToolBar(QWidget):
         row.addWidget(QLabel("Show"))
         for key in _ICONS_ONLY:
             self._buttons[key].setAccessibleName(f"Show {actions[key].text().lower()}")
-            row.addWidget(self._style(self._buttons[key], has_text=False))
+            row.addWidget(style_button(self._buttons[key], has_text=False))
 
     def show_running(self, *, is_running: bool, is_paused: bool, is_recording: bool) -> None:
         """Let the buttons say what pressing them does now."""
@@ -94,12 +95,3 @@ class LiveToolBar(QWidget):
             action.setIcon(icon(icon_name, color=_RECORD_COLOR if key == "record" else None))
             action.setIconText(text)
             button.setAccessibleName(text)
-
-    @staticmethod
-    def _style(button: QToolButton, *, has_text: bool) -> QToolButton:
-        button.setIconSize(QSize(18, 18))
-        button.setProperty("outlined", has_text)
-        button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        if has_text:
-            button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        return button

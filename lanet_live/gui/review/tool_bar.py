@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Final
 
-from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QMenu, QToolButton, QWidget
 
@@ -11,6 +10,7 @@ from lanet_live.gui.icons import icon
 from lanet_live.gui.review.player import SPEEDS, Player
 from lanet_live.gui.widgets.divider import divider
 from lanet_live.gui.widgets.lane import format_time
+from lanet_live.gui.widgets.tool_button import action_button, style_button
 
 _OPEN: Final = (
     *("review_open", "review_open_table", "review_video"),
@@ -77,14 +77,8 @@ class ReviewToolBar(QWidget):
         self._player.set_speed(self.speed.currentData())
 
     def _button(self, key: str, *, has_text: bool = False) -> QToolButton:
-        button = QToolButton()
-        button.setDefaultAction(self._actions[key])
+        button = action_button(self._actions[key], has_text=has_text)
         button.setAccessibleName(self._actions[key].text())
-        button.setIconSize(QSize(18, 18))
-        button.setProperty("outlined", has_text)
-        button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        if has_text:
-            button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         return button
 
     def _menu_button(
@@ -96,12 +90,8 @@ class ReviewToolBar(QWidget):
         button = QToolButton()
         button.setText(text)
         button.setIcon(icon(icon_name))
-        button.setIconSize(QSize(18, 18))
         button.setToolTip(tooltip)
         button.setAccessibleName(text)
         button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         button.setMenu(menu)
-        button.setProperty("outlined", True)
-        button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        return button
+        return style_button(button, has_text=True)

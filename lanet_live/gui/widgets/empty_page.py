@@ -4,9 +4,10 @@ from collections.abc import Collection, Mapping, Sequence
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from lanet_live.gui.icons import icon
+from lanet_live.gui.widgets.tool_button import action_button
 
 
 class EmptyPage(QWidget):
@@ -22,7 +23,7 @@ class EmptyPage(QWidget):
         self._hint.setWordWrap(True)
         symbol = QLabel()
         symbol.setPixmap(icon(symbol_name).pixmap(QSize(44, 44)))
-        self._buttons = {key: _button(actions[key]) for key in keys}
+        self._buttons = {key: action_button(actions[key]) for key in keys}
         row = QHBoxLayout()
         row.addStretch(1)
         for button in self._buttons.values():
@@ -44,13 +45,3 @@ class EmptyPage(QWidget):
         self._hint.setText(hint)
         for key, button in self._buttons.items():
             button.setVisible(key in keys)
-
-
-def _button(action: QAction) -> QToolButton:
-    button = QToolButton()
-    button.setDefaultAction(action)
-    button.setProperty("outlined", True)
-    button.setIconSize(QSize(18, 18))
-    button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-    button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-    return button
