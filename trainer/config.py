@@ -16,6 +16,7 @@ OPTIMIZERS = ("adam", "adamw", "sgd")
 SCHEDULES = ("exp", "cosine", "linear", "one-cycle")
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 TARGETS = ("hard", "votes", "distribution")
+RULES = ("majority", "plurality", "given")
 SELECTIONS = ("accuracy", "mean_class_accuracy", "macro_f1", "js", "nll")
 CONFIG_FILE = "config.json"
 
@@ -47,6 +48,8 @@ class FitConfig:
         precision: One of `PRECISIONS`.
         targets: "hard" labels, "votes" (the shares of all votes for a class), or "distribution"
             (the shares by the data set's own rule, which drops single votes).
+        rule: How votes become hard training labels, one of `RULES`; None: the data set's own rule.
+            The validation split keeps its own rule.
         noise: Label noise, e.g. "none" or "asymmetric:0.2".
         augment: Preset of `trainer.transforms`.
         sampler: "shuffle", "balanced" or "progressive", see `trainer.samplers.EpochSampler`.
@@ -79,6 +82,7 @@ class FitConfig:
     ema_decay: float = 0.0
     precision: str = "auto"
     targets: str = "hard"
+    rule: str | None = None
     noise: str = "none"
     augment: str = "standard"
     selection: str = "accuracy"
@@ -104,6 +108,10 @@ class FitConfig:
             (
                 self.noise != "none" and self.targets != "hard",
                 f"--noise changes hard labels; it does not go with --targets {self.targets}",
+            ),
+            (
+                self.rule is not None and self.targets != "hard",
+                f"--rule makes hard labels; it does not go with --targets {self.targets}",
             ),
         ]
         for is_wrong, sentence in problems:

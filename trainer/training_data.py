@@ -38,13 +38,13 @@ class TrainingData:
 
 
 def open_for_training(config: FitConfig) -> PreparedDataset:
-    """Open the data set, with the label rule that the run's targets ask for.
+    """Open the data set, with the label rule the run asks for; it holds for the train split alone.
 
     Raises:
-        ConfigError: The data set has no votes to train on.
+        ConfigError: The data set has no votes to train on, or the rule does not fit it.
         DataError: There is no prepared data set.
     """
-    dataset = open_prepared(config.data)
+    dataset = open_prepared(config.data, train_rule=config.rule)
     if config.targets == "hard":
         return dataset
     if not dataset.record["has_votes"]:

@@ -4,6 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from trainer.config import RULES
+
 _SHOWN = (
     "accuracy",
     "mean_class_accuracy",
@@ -35,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--sample", type=int, metavar="N", help="measure only N images, drawn with the seed"
     )
     parser.add_argument(
-        "--rule", choices=("majority", "plurality", "given"), help="labels; default: the data's own"
+        "--rule", choices=RULES, help="how votes become labels; default: the data's own"
     )
     parser.add_argument(
         "--json", type=Path, metavar="FILE", help="report; Markdown and figures too"

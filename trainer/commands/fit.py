@@ -10,6 +10,7 @@ from trainer.config import (
     CONFIG_FILE,
     OPTIMIZERS,
     PRECISIONS,
+    RULES,
     SCHEDULES,
     SELECTIONS,
     TARGETS,
@@ -61,6 +62,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--targets",
         choices=TARGETS,
         help="hard labels (default), shares of all votes, or the data set's distribution rule",
+    )
+    parser.add_argument(
+        "--rule",
+        choices=RULES,
+        help="how votes become hard training labels; default: the data set's own rule",
     )
     parser.add_argument(
         "--noise", metavar="KIND:RATE", help="e.g. symmetric:0.2, asymmetric:0.3; default: none"

@@ -159,7 +159,8 @@ class PreparedDataset:
         name: E.g. "ferplus".
         labels: Class names, (C,).
         splits: Names of the splits it has.
-        rule: The label rule of the train split; the others go by majority where there are votes.
+        rule: The label rule; "distribution" is for the train split, the others go by majority then.
+        train_rule: The label rule of the train split.
         folder: Where it is.
         record: Everything `dataset.json` says.
     """
@@ -168,6 +169,7 @@ class PreparedDataset:
     labels: tuple[str, ...]
     splits: tuple[str, ...]
     rule: str
+    train_rule: str
     folder: Path
     record: dict[str, Any]
 
@@ -189,12 +191,15 @@ class PreparedDataset:
         return _build_split(self, name, rows, folder)
 
 
-def open_prepared(path: str | Path, *, rule: str | None = None) -> PreparedDataset:
+def open_prepared(
+    path: str | Path, *, rule: str | None = None, train_rule: str | None = None
+) -> PreparedDataset:
     """Open a folder written by `lanet-train prepare`.
 
     Args:
         path: The folder.
-        rule: Label rule for the train split instead of the one it was prepared with.
+        rule: Label rule instead of the one the data set was prepared with.
+        train_rule: Label rule for the train split alone.
 
     Raises:
         DataError: There is no prepared data set, or it is damaged or was made for another template.
@@ -215,9 +220,11 @@ def open_prepared(path: str | Path, *, rule: str | None = None) -> PreparedDatas
             f"{TEMPLATE_ID}; prepare the data set again."
         )
     rule = own_rule if rule is None else rule
-    if rule not in LABEL_RULES or (rule != "given" and not has_votes):
-        raise ConfigError(f"The label rule '{rule}' does not fit the data set {name}.")
-    return PreparedDataset(name, labels, splits, rule, folder, record)
+    train_rule = rule if train_rule is None else train_rule
+    for wanted in (rule, train_rule):
+        if wanted not in LABEL_RULES or (wanted != "given" and not has_votes):
+            raise ConfigError(f"The label rule '{wanted}' does not fit the data set {name}.")
+    return PreparedDataset(name, labels, splits, rule, train_rule, folder, record)
 
 
 def _build_split(
@@ -231,7 +238,7 @@ def _build_split(
     if has_votes:
         votes[:] = np.array([sample.votes for sample in samples])
         ignored[:] = np.array([sample.ignored_votes for sample in samples])
-    rule = dataset.rule
+    rule = dataset.train_rule if name == "train" else dataset.rule
     if rule == "distribution" and name != "train":
         rule = "majority"
     if rule == "given":

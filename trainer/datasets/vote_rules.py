@@ -32,7 +32,7 @@ def apply_vote_rule(
     if rule == "majority":
         return _one_hot(_majority(votes, ignored_votes), votes.shape[1])
     if rule == "plurality":
-        return _one_hot(_plurality(votes), votes.shape[1])
+        return _one_hot(_plurality(votes, ignored_votes), votes.shape[1])
     if rule != "distribution":
         raise ValueError(f"no vote rule '{rule}'")
     taken = np.array(
@@ -52,11 +52,13 @@ def _majority(votes: I64Array, ignored_votes: I64Array) -> I64Array:
     return np.where(is_kept, winner, -1)
 
 
-def _plurality(votes: I64Array) -> I64Array:
-    """More votes than any other class; a tie decides nothing."""
-    ordered = np.sort(votes, axis=1)
-    is_kept = ordered[:, -1] > ordered[:, -2]
-    return np.where(is_kept, votes.argmax(axis=1), -1)
+def _plurality(votes: I64Array, ignored_votes: I64Array) -> I64Array:
+    """More votes than any other answer; a tie decides nothing."""
+    answers = np.hstack([votes, ignored_votes])
+    ordered = np.sort(answers, axis=1)
+    winner = answers.argmax(axis=1)
+    is_kept = (ordered[:, -1] > ordered[:, -2]) & (winner < votes.shape[1])
+    return np.where(is_kept, winner, -1)
 
 
 def _take_distribution(votes: I64Array, ignored_votes: I64Array) -> I64Array:

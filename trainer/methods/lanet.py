@@ -7,7 +7,8 @@ takes the new distributions and the queue the new keys.
 At inference the network is stem, expression branch and classifier: one plain backbone.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 import torch
 from torch import Tensor, nn
@@ -28,6 +29,8 @@ from trainer.methods.landmark_heatmaps import landmark_loss, render_heatmaps
 from trainer.methods.lanet_network import Encoder, EncoderOutput, make_twin, update_twin
 from trainer.methods.sample_copies import average_over_copies
 
+TARGET_GRADIENTS: Final = ("all", "scores", "none")
+
 
 @dataclass(frozen=True, slots=True)
 class LANetSettings:
@@ -45,9 +48,13 @@ class LANetSettings:
         queue_size: Keys of earlier batches that serve as negatives.
         key_momentum: Of the twin's parameters.
         use_landmarks: Off, there is no landmark branch, no landmark space and no contrastive loss.
-        has_target_gradient: Whether the divergence also moves the label distributions, and with
-            them the contribution scores and the neighbours' predictions. Off, the scores stay as
-            initialised.
+        warmup_epochs: Epochs before neighbours are asked; until then the bank rests and there is
+            no divergence. Neighbours of a network that has seen little draw every sample to the
+            large classes.
+        target_gradient: What the divergence moves besides the prediction. "all": the label
+            distributions with everything they are made of, as in the official code; "scores": the
+            contribution scores only, neither the neighbours' predictions nor their features;
+            "none": nothing, the scores stay as initialised.
         seed: Of the queue's first, random keys.
     """
 
@@ -61,7 +68,8 @@ class LANetSettings:
     queue_size: int = 8192
     key_momentum: float = 0.999
     use_landmarks: bool = True
-    has_target_gradient: bool = True
+    warmup_epochs: int = 0
+    target_gradient: str = "all"
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -76,6 +84,13 @@ class LANetSettings:
                 raise ConfigError(f"LA-Net's {name} is {getattr(self, name)}; it must be >= 1.")
         if self.temperature <= 0:
             raise ConfigError(f"LA-Net's temperature is {self.temperature}; it must be above 0.")
+        if self.warmup_epochs < 0:
+            raise ConfigError(f"LA-Net's warmup_epochs is {self.warmup_epochs}; it must be >= 0.")
+        if self.target_gradient not in TARGET_GRADIENTS:
+            raise ConfigError(
+                f"LA-Net's target_gradient is '{self.target_gradient}'; it must be one of "
+                f"{', '.join(TARGET_GRADIENTS)}."
+            )
 
     @property
     def is_contrastive(self) -> bool:
@@ -124,14 +139,18 @@ class LANet(Method):
         """Compute the four losses of one batch; the state changes in `after_step`."""
         encoded = self.encoder(batch.image)
         logits = self.encoder.network.fc(encoded.expression)
-        distributions, carry = self._estimate_distributions(batch, encoded, logits)
-        target = distributions if self.settings.has_target_gradient else distributions.detach()
+        carry: dict[str, Tensor] = {}
         with torch.autocast(batch.image.device.type, enabled=False):
             log_probabilities = logits.float().log_softmax(dim=1)
-            cross_entropy = -(self.targets[batch.index] * log_probabilities).sum(dim=1).mean()
-            divergence = kl_to_prediction(target, logits)
-        parts = {"ce": cross_entropy, "kl": divergence}
-        loss = cross_entropy + self.settings.kl_weight * divergence
+            loss = -(self.targets[batch.index] * log_probabilities).sum(dim=1).mean()
+        parts = {"ce": loss}
+        if progress.epoch < self.settings.warmup_epochs:
+            distributions = self.bank[batch.index]
+        else:
+            distributions, carry = self._estimate_distributions(batch, encoded, logits)
+            with torch.autocast(batch.image.device.type, enabled=False):
+                parts["kl"] = kl_to_prediction(distributions, logits)
+            loss = loss + self.settings.kl_weight * parts["kl"]
         if self.encoder.landmark_branch is not None and self.settings.landmark_weight > 0:
             parts["landmark"] = self._landmark_loss(batch, encoded)
             loss = loss + self.settings.landmark_weight * parts["landmark"]
@@ -154,6 +173,7 @@ class LANet(Method):
                 landmark=None if encoded.landmark is None else encoded.landmark.float(),
                 has_landmarks=batch.has_landmarks,
             )
+            own = _restrict_gradient(own, reach=self.settings.target_gradient)
             everyone = _gather(own)
             estimates = gather_rows(self.estimator(own, everyone))  # (G, C)
             estimates = average_over_copies(estimates, everyone.ids)
@@ -161,6 +181,8 @@ class LANet(Method):
                 self.bank[everyone.ids], estimates, momentum=self.settings.bank_momentum
             )
         carry = {"global_ids": everyone.ids, "distributions": distributions.detach()}
+        if self.settings.target_gradient == "none":
+            distributions = distributions.detach()
         return own_rows(distributions), carry
 
     def _landmark_loss(self, batch: Batch, encoded: EncoderOutput) -> Tensor:
@@ -214,7 +236,8 @@ class LANet(Method):
     def after_step(self, batch: Batch, output: StepOutput, progress: Progress) -> None:
         """Store the new distributions in the bank and the new keys in the queue."""
         carry = output.carry
-        self.bank[carry["global_ids"]] = carry["distributions"]
+        if "distributions" in carry:
+            self.bank[carry["global_ids"]] = carry["distributions"]
         if self.twin is None:
             return
         is_key = gather_constants(carry["is_key"])
@@ -227,6 +250,18 @@ class LANet(Method):
     def inference_network(self) -> nn.Module:
         """Return stem, expression branch and classifier of the query network."""
         return self.encoder.network
+
+
+def _restrict_gradient(own: SampleFeatures, *, reach: str) -> SampleFeatures:
+    """Cut what the label distributions are made of from the network unless all is to be moved."""
+    if reach == "all":
+        return own
+    return replace(
+        own,
+        probabilities=own.probabilities.detach(),
+        expression=own.expression.detach(),
+        landmark=None if own.landmark is None else own.landmark.detach(),
+    )
 
 
 def _gather(own: SampleFeatures) -> SampleFeatures:

@@ -76,9 +76,42 @@ def test_every_trainable_parameter_gets_a_gradient_and_the_twin_none(
 def test_detached_target_leaves_the_scores_untaught(
     make_lanet: Callable[..., LANet], make_batch: MakeBatch, progress: Progress
 ) -> None:
-    method = make_lanet(has_target_gradient=False)
+    method = make_lanet(target_gradient="none")
     method.training_step(make_batch(list(range(8))), progress).loss.backward()
     assert all(p.grad is None for p in method.estimator.parameters())
+
+
+def test_a_target_that_teaches_the_scores_leaves_the_network_as_a_constant_one_does(
+    make_lanet: Callable[..., LANet], make_batch: MakeBatch, progress: Progress
+) -> None:
+    gradients = []
+    for reach in ("scores", "none", "all"):
+        method = make_lanet(target_gradient=reach)
+        method.training_step(make_batch(list(range(8))), progress).loss.backward()
+        gradients.append([p.grad.clone() for p in method.encoder.network.parameters()])
+        is_taught = [p.grad is not None and bool(p.grad.any()) for p in _scores(method)]
+        assert is_taught == [reach != "none"] * len(is_taught)
+    by_scores, by_none, by_all = gradients
+    assert all(torch.equal(a, b) for a, b in zip(by_scores, by_none, strict=True))
+    assert not all(torch.equal(a, b) for a, b in zip(by_scores, by_all, strict=True))
+
+
+def _scores(method: LANet) -> list[torch.nn.Parameter]:
+    return list(method.estimator.parameters())
+
+
+def test_neighbours_are_asked_after_the_warm_up_only(
+    make_lanet: Callable[..., LANet], make_batch: MakeBatch
+) -> None:
+    method, batch = make_lanet(warmup_epochs=2), make_batch(list(range(8)))
+    early = Progress(epoch=1, n_epochs=4, step_in_epoch=0, steps_per_epoch=5)
+    output = run_step(method, batch, early)
+    assert "kl" not in output.parts
+    assert torch.equal(method.bank, method.targets)
+    assert torch.equal(method.queue.labels[:6], method.labels[batch.index[batch.has_landmarks]][:6])
+    late = dataclasses.replace(early, epoch=2)
+    assert "kl" in run_step(method, batch, late).parts
+    assert not torch.equal(method.bank, method.targets)
 
 
 def test_bank_takes_the_distribution_of_the_visited_samples_only(
@@ -347,8 +380,10 @@ def test_batch_not_above_the_neighbours_is_refused(
         {"n_neighbours": 0},
         {"queue_size": 0},
         {"kl_weight": -1.0},
+        {"warmup_epochs": -1},
+        {"target_gradient": "half"},
     ],
 )
-def test_impossible_setting_is_refused_by_name(wrong: dict[str, float]) -> None:
+def test_impossible_setting_is_refused_by_name(wrong: dict[str, float | str]) -> None:
     with pytest.raises(ConfigError, match=next(iter(wrong))):
         dataclasses.replace(LANetSettings(), **wrong)  # type: ignore[arg-type]

@@ -1,14 +1,16 @@
 """What a run trains on: label rules, votes, noise, and a part held out."""
 
 import argparse
+import dataclasses
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.prepared_sets import write_prepared
+from tests.prepared_sets import LABELS, write_prepared
 from trainer.commands.fit import add_arguments, to_config
 from trainer.config import FitConfig
+from trainer.datasets.layout import read_samples, write_samples
 from trainer.errors import ConfigError
 from trainer.training_data import (
     TrainingData,
@@ -48,6 +50,26 @@ def test_votes_and_distribution_are_soft(data: Path) -> None:
     by_rule = _choose(_config(data, "--targets", "distribution"))
     assert by_rule.targets[0] == pytest.approx([1, 0, 0, 0])  # single votes are dropped
     assert np.array_equal(votes.labels, by_rule.labels)
+
+
+def test_a_rule_for_training_leaves_the_validation_split_as_it_is(tmp_path: Path) -> None:
+    data = write_prepared(tmp_path / "torn", sizes={"train": 40, "valid": 8})
+    for split in ("train", "valid"):
+        rows = read_samples(data / split, labels=LABELS, ignored_names=("unknown",))
+        torn = dataclasses.replace(rows[0][0], votes=(4, 3, 3, 0))
+        rows[0] = (torn, rows[0][1])
+        write_samples(data / split, rows, labels=LABELS, ignored_names=("unknown",))
+    by_majority, by_plurality = (_choose(_config(data, *o)) for o in ((), ("--rule", "plurality")))
+    assert (len(by_majority.split), len(by_plurality.split)) == (39, 40)
+    assert by_plurality.labels[0] == 0
+    for chosen in (by_majority, by_plurality):
+        assert chosen.valid is not None
+        assert len(chosen.valid) == 7
+
+
+def test_a_rule_does_not_go_with_soft_targets(data: Path) -> None:
+    with pytest.raises(ConfigError, match="--rule makes hard labels"):
+        _config(data, "--rule", "plurality", "--targets", "votes")
 
 
 def test_without_a_validation_split_no_epoch_can_be_chosen(tmp_path: Path) -> None:

@@ -38,8 +38,9 @@ def test_distribution_drops_unknown_behind_a_class_and_loses_the_sample_before_o
     assert label[2] == -1  # taken 5 of 10 is not more than half
 
 
-def test_plurality_leaves_ties_out() -> None:
-    assert _apply("plurality", [1, 0, 9], [3, 3, 0])[0] == [0, -1]
+def test_plurality_leaves_ties_and_images_of_nothing_known_out() -> None:
+    label, _ = _apply("plurality", [4, 3, 3], [3, 3, 0], [1, 0, 9], [5, 0, 5])
+    assert label == [0, -1, -1, -1]
 
 
 @pytest.mark.parametrize(
