@@ -1,6 +1,7 @@
 """Report on the training labels of a run: how near to people's votes, and which are suspect."""
 
 import csv
+import itertools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -27,6 +28,8 @@ JSON_FILE: Final = "labels.json"
 MARKDOWN_FILE: Final = "labels.md"
 SUSPECTS_FILE: Final = "suspects.csv"
 GALLERY_FILE: Final = "gallery.png"
+# Shares of the votes for an image's most frequent answer at which its group begins.
+_AGREEMENT_EDGES: Final = (0.0, 0.5, 0.7, 0.9)
 
 
 def write_labels_report(
@@ -90,11 +93,24 @@ def _distances_to_votes(mined: MinedLabels, votes: F64Array) -> dict[str, Any]:
     onehot = np.eye(len(mined.split.class_names))[mined.labels]
     from_labels = jensen_shannon(onehot, votes)
     from_mined = jensen_shannon(mined.distributions, votes)
+    agreement = votes.max(axis=1)
+    edges = itertools.pairwise((*_AGREEMENT_EDGES, np.inf))
+    groups = [(low, (agreement >= low) & (agreement < high)) for low, high in edges]
     return {
         "one_hot_labels": mean_with_interval(from_labels),
         "mined_distributions": mean_with_interval(from_mined),
         "difference": mean_with_interval(from_labels - from_mined),
         "reduction": 1 - float(from_mined.mean() / from_labels.mean()),
+        "by_agreement": [
+            {
+                "from": low,
+                "n": int(group.sum()),
+                "one_hot_labels": float(from_labels[group].mean()),
+                "mined_distributions": float(from_mined[group].mean()),
+            }
+            for low, group in groups
+            if group.any()
+        ],
     }
 
 
@@ -157,7 +173,15 @@ def _distance_lines(distances: Mapping[str, Any]) -> list[str]:
     ):
         row = distances[key]
         lines.append(f"| {title} | {row['value']:.4f} | {row['low']:.4f} to {row['high']:.4f} |")
-    return [*lines, "", f"The mined ones are {distances['reduction']:.1%} closer.", ""]
+    lines += ["", f"The mined ones are {distances['reduction']:.1%} closer.", ""]
+    lines += ["| votes for the most frequent answer | images | labels | mined |"]
+    lines += ["|---|---|---|---|"]
+    lines += [
+        f"| at least {row['from']:.0%} | {row['n']} | {row['one_hot_labels']:.4f} | "
+        f"{row['mined_distributions']:.4f} |"
+        for row in reversed(distances["by_agreement"])
+    ]
+    return [*lines, ""]
 
 
 def _flip_lines(flips: Mapping[str, Any]) -> list[str]:

@@ -95,6 +95,9 @@ def test_report_finds_the_known_flips_and_measures_the_way_to_the_votes(
     distances = report["js_to_votes"]
     assert distances["mined_distributions"]["value"] < distances["one_hot_labels"]["value"]
     assert distances["difference"]["low"] < distances["difference"]["value"]
+    groups = distances["by_agreement"]  # five of ten votes for the label, one for each other class
+    assert [(group["from"], group["n"]) for group in groups] == [(0.5, 60)]
+    assert groups[0]["mined_distributions"] == distances["mined_distributions"]["value"]
     rows = list(csv.DictReader((out / "suspects.csv").read_text().splitlines()))
     assert len(rows) == KNOWN_FLIPS
     assert all(row["suggested"] == row["known_label"] != row["label"] for row in rows)
