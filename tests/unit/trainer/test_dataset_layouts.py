@@ -9,29 +9,14 @@ import cv2
 import numpy as np
 import pytest
 
+from tests.dataset_files import sample_ids, write_lines, write_picture
 from trainer.datasets.affectnet import read_affectnet
-from trainer.datasets.base import DatasetListing, hold_out
+from trainer.datasets.base import hold_out
 from trainer.datasets.ferplus import read_ferplus
 from trainer.datasets.ferplus_tables import read_ferplus_tables
 from trainer.datasets.files import open_source
-from trainer.datasets.folder import read_folder
 from trainer.datasets.rafdb import read_rafdb
 from trainer.errors import ConfigError, DataError
-
-
-def _picture(path: Path, side: int = 48) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(path), np.full((side, side), 128, dtype=np.uint8))
-
-
-def _write(path: Path, *lines: str, end: str = "\n") -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join(lines) + end, encoding="utf-8")
-
-
-def _ids(listing: DatasetListing, split: str) -> list[str]:
-    return [sample.sample_id for sample in listing.splits[split]]
-
 
 # FER+
 
@@ -45,9 +30,9 @@ def _ferplus(root: Path) -> Path:
         ],
         "FER2013Valid": ["fer0028638.png,{},4,0,0,0,1,0,0,4,1,0"],
     }.items():
-        _write(root / folder / "label.csv", *(row.format(box) for row in rows))
+        write_lines(root / folder / "label.csv", *(row.format(box) for row in rows))
         for row in rows:
-            _picture(root / folder / row.partition(",")[0])
+            write_picture(root / folder / row.partition(",")[0])
     return root
 
 
@@ -56,7 +41,7 @@ def test_ferplus_takes_the_splits_that_are_there(tmp_path: Path, above: str) -> 
     _ferplus(tmp_path / above)
     listing = read_ferplus(open_source(tmp_path))
     assert list(listing.splits) == ["train", "valid"]
-    assert _ids(listing, "train") == ["fer0000000", "fer0000001"]
+    assert sample_ids(listing, "train") == ["fer0000000", "fer0000001"]
     assert listing.splits["train"][1].votes == (6, 0, 1, 1, 0, 0, 0, 0)
     assert listing.splits["train"][1].ignored_votes == (2, 0)
     assert listing.files.read(listing.splits["valid"][0].file)
@@ -89,7 +74,7 @@ def test_ferplus_elsewhere_names_the_file_it_looks_for(tmp_path: Path) -> None:
 def test_damaged_ferplus_list_is_answered_with_the_line(
     tmp_path: Path, row: str, sentence: str
 ) -> None:
-    _write(tmp_path / "FER2013Train" / "label.csv", row)
+    write_lines(tmp_path / "FER2013Train" / "label.csv", row)
     with pytest.raises(DataError, match=sentence):
         read_ferplus(open_source(tmp_path))
 
@@ -104,7 +89,7 @@ def test_a_missing_picture_is_named(tmp_path: Path) -> None:
 def _tables(root: Path, *, usage: str = "Training", pixels: str | None = None) -> Path:
     grey = " ".join(["7"] * 2304) if pixels is None else pixels
     header = "neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"
-    _write(
+    write_lines(
         root / "fer2013.csv",
         "emotion,pixels,Usage",
         f"0,{grey},Training",
@@ -112,7 +97,7 @@ def _tables(root: Path, *, usage: str = "Training", pixels: str | None = None) -
         f"0,{grey},Training",
         f"0,{grey},PublicTest",
     )
-    _write(
+    write_lines(
         root / "fer2013new.csv",
         f"Usage,Image name,{header}",
         "Training,fer0000000.png,10,0,0,0,0,0,0,0,0,0",
@@ -125,8 +110,8 @@ def _tables(root: Path, *, usage: str = "Training", pixels: str | None = None) -
 
 def test_ferplus_tables_skip_nameless_rows_and_tell_repeated_names_apart(tmp_path: Path) -> None:
     listing = read_ferplus_tables(open_source(_tables(tmp_path)), "", rule="majority")
-    assert _ids(listing, "train") == ["fer0000000", "fer0000000#2"]
-    assert _ids(listing, "valid") == ["fer0000003"]
+    assert sample_ids(listing, "train") == ["fer0000000", "fer0000000#2"]
+    assert sample_ids(listing, "valid") == ["fer0000003"]
     data = np.frombuffer(listing.files.read(listing.splits["train"][1].file), np.uint8)
     picture = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
     assert picture.shape == (48, 48)
@@ -166,9 +151,11 @@ def test_one_ferplus_table_alone_names_the_other(tmp_path: Path) -> None:
 
 def _rafdb(root: Path, *lines: str) -> Path:
     lines = lines or ("train_00001.jpg 5", "train_00002.jpg 1", "test_0001.jpg 7")
-    _write(root / "EmoLabel" / "list_patition_label.txt", *lines, end="")
+    write_lines(root / "EmoLabel" / "list_patition_label.txt", *lines, end="")
     for line in lines:
-        _picture(root / "Image" / "aligned" / line.split(".")[0].__add__("_aligned.jpg"), side=100)
+        write_picture(
+            root / "Image" / "aligned" / line.split(".")[0].__add__("_aligned.jpg"), side=100
+        )
     return root
 
 
@@ -222,10 +209,10 @@ def _affectnet_tables(root: Path, *, pictures: str = "Manually_Annotated_Images"
         '689/b.png,NULL,NULL,NULL,NULL,"",7,0,0',
         "689/c.png,1,1,9,9,1;2,9,-2,-2",
     )
-    _write(root / "Manually_Annotated_file_lists" / "training.csv", AFFECTNET_HEADER, *rows)
-    _write(root / "Manually_Annotated_file_lists" / "validation.csv", rows[0])  # no header
+    write_lines(root / "Manually_Annotated_file_lists" / "training.csv", AFFECTNET_HEADER, *rows)
+    write_lines(root / "Manually_Annotated_file_lists" / "validation.csv", rows[0])  # no header
     for name in ("689/a.JPG", "689/b.png", "689/c.png"):
-        _picture(root / "Manually_Annotated" / pictures / name, side=200)
+        write_picture(root / "Manually_Annotated" / pictures / name, side=200)
     return root
 
 
@@ -235,7 +222,7 @@ def test_affectnet_tables_with_and_without_header(tmp_path: Path, pictures: str)
     first, second = listing.splits["train"]
     assert (first.label, first.box_xyxy_px) == (1, (10.0, 20.0, 110.0, 130.0))
     assert (second.label, second.box_xyxy_px) == (7, None)
-    assert _ids(listing, "test") == ["689/a.JPG"]
+    assert sample_ids(listing, "test") == ["689/a.JPG"]
     assert listing.files.read(first.file)
     assert not listing.does_face_fill_picture
 
@@ -243,7 +230,7 @@ def test_affectnet_tables_with_and_without_header(tmp_path: Path, pictures: str)
 def test_affectnet_with_seven_classes_leaves_contempt_out(tmp_path: Path) -> None:
     listing = read_affectnet(open_source(_affectnet_tables(tmp_path)), n_classes=7)
     assert "contempt" not in listing.labels
-    assert _ids(listing, "train") == ["689/a.JPG"]
+    assert sample_ids(listing, "train") == ["689/a.JPG"]
 
 
 def _npy(value: object) -> bytes:
@@ -255,7 +242,7 @@ def _npy(value: object) -> bytes:
 def _affectnet_crops(root: Path, expression: object = "6") -> Path:
     for folder in ("train_set", "val_set"):
         for number in (10, 9):
-            _picture(root / folder / "images" / f"{number}.jpg", side=224)
+            write_picture(root / folder / "images" / f"{number}.jpg", side=224)
             annotations = root / folder / "annotations"
             annotations.mkdir(exist_ok=True)
             (annotations / f"{number}_exp.npy").write_bytes(_npy(expression))
@@ -267,7 +254,7 @@ def test_affectnet_folders_take_text_or_numbers_in_order_of_number(
     tmp_path: Path, expression: object
 ) -> None:
     listing = read_affectnet(open_source(_affectnet_crops(tmp_path / "AffectNet", expression)))
-    assert _ids(listing, "train") == ["9", "10"]
+    assert sample_ids(listing, "train") == ["9", "10"]
     assert {s.label for s in listing.splits["test"]} == {6}
     assert listing.does_face_fill_picture
 
@@ -295,92 +282,6 @@ def test_affectnet_elsewhere_names_what_it_looks_for(tmp_path: Path) -> None:
         read_affectnet(open_source(tmp_path))
 
 
-# One's own
-
-
-def _classes(root: Path, *names: str) -> Path:
-    for name in names:
-        _picture(root / name / "1.png")
-        _picture(root / name / "2.JPG")
-        _write(root / name / "Thumbs.db", "no picture")
-    return root
-
-
-def test_folder_a_class_gives_training_data_in_our_spelling(tmp_path: Path) -> None:
-    listing = read_folder(open_source(_classes(tmp_path, "Happy", "Angry", "Bored")), name="mine")
-    assert listing.labels == ("happiness", "anger", "bored".capitalize())
-    assert _ids(listing, "train")[:2] == ["Angry/1.png", "Angry/2.JPG"]
-    assert [s.label for s in listing.splits["train"]] == [1, 1, 2, 2, 0, 0]
-
-
-def test_folder_reads_sfew_with_its_folders_between(tmp_path: Path) -> None:
-    _classes(tmp_path / "Train" / "Train_Aligned_Faces", "Angry", "Fear")
-    _classes(tmp_path / "Val" / "Val_Aligned_Faces_new" / "Val_Aligned_Faces", "Angry", "Fear")
-    listing = read_folder(open_source(tmp_path), name="sfew")
-    assert {split: len(samples) for split, samples in listing.splits.items()} == {
-        "train": 4,
-        "valid": 4,
-    }
-    assert listing.labels == ("anger", "fear")
-
-
-def test_folder_with_an_empty_class_names_it(tmp_path: Path) -> None:
-    _classes(tmp_path, "Happy", "Angry")
-    (tmp_path / "Fear").mkdir()
-    with pytest.raises(DataError, match="Fear holds no picture"):
-        read_folder(open_source(tmp_path), name="mine")
-
-
-def test_folder_with_two_spellings_of_a_class_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="name the class happiness"):
-        read_folder(open_source(_classes(tmp_path, "Happy", "happiness")), name="mine")
-
-
-def test_folder_without_pictures_says_what_it_expects(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"neither labels\.csv nor folders of pictures"):
-        read_folder(open_source(tmp_path), name="mine")
-
-
-def test_table_with_labels_splits_and_votes(tmp_path: Path) -> None:
-    _write(
-        tmp_path / "labels.csv",
-        "path,label,split,votes:happy,votes:sad,votes:unknown",
-        "a.png,happy,train,3,1,0",
-        "b.png,sad,val,,2,1",
-    )
-    listing = read_folder(open_source(tmp_path), name="mine")
-    assert listing.labels == ("happiness", "sadness")
-    assert listing.rule == "given"
-    assert listing.ignored_names == ("unknown",)
-    sample = listing.splits["valid"][0]
-    assert (sample.label, sample.votes, sample.ignored_votes) == (1, (0, 2), (1,))
-
-
-def test_table_with_votes_only_goes_by_plurality(tmp_path: Path) -> None:
-    _write(tmp_path / "labels.csv", "path,votes:happy,votes:sad", "a.png,3,1")
-    assert read_folder(open_source(tmp_path), name="mine").rule == "plurality"
-
-
-@pytest.mark.parametrize(
-    ("lines", "sentence"),
-    [
-        (["file,label", "a.png,happy"], "needs the columns path and label"),
-        (["path,label,age", "a.png,happy,3"], "column 'age'"),
-        (["path,label", "a.png,happy", "b.png", "c.png,sad"], "Line 3"),
-        (["path,label,split", "a.png,happy,dev", "b.png,sad,dev"], "split 'dev'"),
-        (["path,label", "a.png,happy", "b.png,happy"], "at least two classes"),
-        (["path,votes:happy,votes:sad", "a.png,x,1"], "no whole numbers"),
-        (["path,label"], "has no rows"),
-    ],
-)
-def test_damaged_table_is_answered_with_a_sentence(
-    tmp_path: Path, lines: list[str], sentence: str
-) -> None:
-    _write(tmp_path / "labels.csv", *lines)
-    with pytest.raises(DataError, match=sentence):
-        read_folder(open_source(tmp_path), name="mine")
-
-
 # Roots
 
 
@@ -390,7 +291,7 @@ def test_a_root_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 def test_a_root_that_is_no_archive_is_refused(tmp_path: Path) -> None:
-    _write(tmp_path / "x.zip", "no archive")
+    write_lines(tmp_path / "x.zip", "no archive")
     with pytest.raises(DataError, match="neither a folder nor a zip"):
         open_source(tmp_path / "x.zip")
 
@@ -417,8 +318,8 @@ def test_an_archive_can_be_sent_to_another_process(tmp_path: Path) -> None:
 
 def test_hold_out_takes_its_share_of_every_class_and_always_the_same(tmp_path: Path) -> None:
     lines = [f"train_{i:05d}.jpg {1 + i % 2 * 2}" for i in range(60)]
-    _write(tmp_path / "EmoLabel" / "list_patition_label.txt", *lines)
-    _picture(tmp_path / "Image" / "aligned" / "train_00000_aligned.jpg")
+    write_lines(tmp_path / "EmoLabel" / "list_patition_label.txt", *lines)
+    write_picture(tmp_path / "Image" / "aligned" / "train_00000_aligned.jpg")
     listing = hold_out(read_rafdb(open_source(tmp_path)), 0.2)
     held = listing.splits["valid"]
     assert sorted(s.label for s in held) == [0] * 6 + [2] * 6
