@@ -28,6 +28,10 @@ JSON_FILE: Final = "labels.json"
 MARKDOWN_FILE: Final = "labels.md"
 SUSPECTS_FILE: Final = "suspects.csv"
 GALLERY_FILE: Final = "gallery.png"
+_FINISHED: Final = (
+    " The distributions are the mean of the bank the run filled and one estimate of the finished "
+    "network with neighbours among all images (`lanet-train labels --final-network`)."
+)
 # Shares of the votes for an image's most frequent answer at which its group begins.
 _AGREEMENT_EDGES: Final = (0.0, 0.5, 0.7, 0.9)
 
@@ -66,6 +70,7 @@ def measure(mined: MinedLabels, suspects: Suspects) -> dict[str, Any]:
         "labels": list(mined.split.class_names),
         "n_samples": len(mined.labels),
         "epochs_done": mined.epochs_done,
+        "is_from_finished_network": mined.is_from_finished_network,
         "noise": {k: v for k, v in mined.facts.noise.items() if k != "matrix"},
         "n_contradicted": suspects.n_contradicted,
     }
@@ -146,7 +151,8 @@ def to_markdown(report: Mapping[str, Any], *, has_gallery: bool) -> str:
         "",
         f"`{report['run']}`, {report['epochs_done']} epochs, {report['n_samples']} training "
         f"images, noise {noise.get('kind', 'none')} {noise.get('rate', 0):g} "
-        f"({noise.get('n_flipped', 0)} labels flipped).",
+        f"({noise.get('n_flipped', 0)} labels flipped)."
+        + (_FINISHED if report["is_from_finished_network"] else ""),
         "",
         f"{report['n_contradicted']} labels are contradicted by the distribution mined for their "
         f"image. They are listed in {SUSPECTS_FILE}, the strongest evidence first; evidence is the "

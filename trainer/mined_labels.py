@@ -34,6 +34,8 @@ class MinedLabels:
         votes: Shares of the annotators' votes, (N, C); None without votes.
         epochs_done: How long the run has mined.
         facts: What the run was made from.
+        is_from_finished_network: Whether the finished network was asked once more, see
+            `trainer.final_estimate`.
     """
 
     split: PreparedSplit
@@ -43,6 +45,7 @@ class MinedLabels:
     votes: F64Array | None
     epochs_done: int
     facts: RunFacts
+    is_from_finished_network: bool = False
 
     @property
     def is_flipped(self) -> NDArray[np.bool_]:

@@ -2,7 +2,12 @@
 
 import argparse
 import sys
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from trainer.mined_labels import MinedLabels
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -10,6 +15,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", type=Path, metavar="RUN", help="folder of a LA-Net or SLM-AEA run")
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder to write")
     parser.add_argument("--data", metavar="DIR", help="prepared data set, if it was moved")
+    parser.add_argument(
+        "--final-network",
+        action="store_true",
+        help="LA-Net: estimate once more with the finished network, neighbours among all images",
+    )
     parser.add_argument("--no-gallery", action="store_true", help="write no pictures of people")
 
 
@@ -19,6 +29,8 @@ def run(args: argparse.Namespace) -> int:
     from trainer.mined_labels import read_mined_labels
 
     mined = read_mined_labels(args.run, data=args.data)
+    if args.final_network:
+        mined = _estimate_again(mined, args.run)
     report = write_labels_report(mined, args.out, has_gallery=not args.no_gallery)
     lines = [f"{report['n_contradicted']} suspect labels: {args.out / SUSPECTS_FILE}"]
     if "js_to_votes" in report:
@@ -33,3 +45,18 @@ def run(args: argparse.Namespace) -> int:
         lines.append(f"truly flipped: {figures}")
     sys.stdout.write("\n".join(lines) + "\n")
     return 0
+
+
+def _estimate_again(mined: "MinedLabels", run: Path) -> "MinedLabels":
+    from rich.console import Console
+    from rich.progress import track
+
+    from trainer.final_estimate import estimate_again
+
+    console = Console(stderr=True)
+
+    def show(items: Iterable[Any], total: int) -> Iterable[Any]:
+        is_hidden = not console.is_terminal
+        return track(items, "Asking", total, console=console, transient=True, disable=is_hidden)
+
+    return estimate_again(mined, run, track=show)
