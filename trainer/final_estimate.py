@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -27,8 +26,9 @@ from trainer.mined_labels import MinedLabels
 from trainer.run_folder import build_method, load_network
 from trainer.samplers import EpochSampler
 
-# Augmented views of every image, besides the plain and the mirrored crop.
-N_PASSES: Final = 6
+# Augmented views of every image, besides the plain crop; what they add falls with one over their
+# number.
+N_PASSES: Final = 12
 _BATCH: Final = 64
 # Samples whose neighbours are looked for at once: a row of cosines each.
 _CHUNK: Final = 512
@@ -42,8 +42,8 @@ def estimate_again(mined: MinedLabels, run: Path, *, track: Track) -> MinedLabel
 
     The estimate is m^n H + (1 - m^n) t, with H what the sample was trained on, m the bank's
     momentum and n the epochs the bank was filled for: as if the finished network had made every
-    visit. Features and probabilities are averages over the plain crop, its mirror image and
-    `N_PASSES` views augmented as in training.
+    visit. Features and probabilities are averages over the plain crop and `N_PASSES` views
+    augmented as in training.
 
     Args:
         mined: What the run's bank holds.
@@ -115,7 +115,7 @@ def _views(
 ) -> tuple[Iterator[tuple[Tensor, Tensor]], int]:
     """Return positions and images of every view, and how many batches that is.
 
-    An augmented pass leaves out what does not fill a batch; plain and mirrored crops see all.
+    An augmented pass leaves out what does not fill a batch; the plain crops see all.
     """
     plain = EvalLoader(mined.split, size_px=spec.input_size_px, batch_size=_BATCH)
     augmented = TrainLoader(
@@ -131,14 +131,13 @@ def _views(
 
     def draw() -> Iterator[tuple[Tensor, Tensor]]:
         for index, crops in plain:
-            for view in (crops, np.ascontiguousarray(crops[:, :, ::-1])):
-                yield torch.from_numpy(index), torch.from_numpy(preprocess(view, spec))
+            yield torch.from_numpy(index), torch.from_numpy(preprocess(crops, spec))
         for epoch in range(N_PASSES):
             augmented.set_epoch(epoch)
             for batch in augmented:
                 yield batch.index, batch.image
 
-    return draw(), 2 * len(plain) + N_PASSES * len(augmented)
+    return draw(), len(plain) + N_PASSES * len(augmented)
 
 
 def _encode(method: LANet, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
