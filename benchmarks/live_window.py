@@ -24,6 +24,7 @@ import psutil
 from PySide6.QtCore import QCoreApplication, QObject, QTimer
 
 ROOT = Path(__file__).resolve().parents[1]
+# Scripts are no package: their folder has to be on the path before what follows (E402).
 sys.path.insert(0, str(ROOT / "scripts"))
 
 from screenshots import display  # noqa: E402

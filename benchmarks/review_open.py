@@ -20,6 +20,7 @@ from PySide6.QtCore import QEventLoop, QTimer
 from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QWidget
 
 ROOT = Path(__file__).resolve().parents[1]
+# Scripts are no package: their folder has to be on the path before what follows (E402).
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "benchmarks")]
 
 from long_session import record_minute, repeat_session  # noqa: E402

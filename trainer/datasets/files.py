@@ -180,7 +180,8 @@ class ZipFiles:
         try:
             with self._lock:
                 return self._archive.read(info)
-        except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
+        # RuntimeError is how zipfile says that a file is encrypted or packed in an unknown way.
+        except (OSError, zipfile.BadZipFile, RuntimeError) as error:
             raise DataError(f"{name} in '{self._root}' cannot be read: {error}.") from error
 
     def children(self, folder: str) -> tuple[tuple[str, ...], tuple[str, ...]]:

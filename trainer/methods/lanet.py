@@ -173,7 +173,8 @@ class LANet(Method):
                 landmark=None if encoded.landmark is None else encoded.landmark.float(),
                 has_landmarks=batch.has_landmarks,
             )
-            own = _restrict_gradient(own, reach=self.settings.target_gradient)
+            if self.settings.target_gradient == "scores":
+                own = _cut_from_network(own)
             everyone = _gather(own)
             estimates = gather_rows(self.estimator(own, everyone))  # (G, C)
             estimates = average_over_copies(estimates, everyone.ids)
@@ -252,10 +253,8 @@ class LANet(Method):
         return self.encoder.network
 
 
-def _restrict_gradient(own: SampleFeatures, *, reach: str) -> SampleFeatures:
-    """Cut what the label distributions are made of from the network unless all is to be moved."""
-    if reach == "all":
-        return own
+def _cut_from_network(own: SampleFeatures) -> SampleFeatures:
+    """Let no gradient through what the label distributions are made of."""
     return replace(
         own,
         probabilities=own.probabilities.detach(),

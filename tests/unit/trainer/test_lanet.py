@@ -89,15 +89,13 @@ def test_a_target_that_teaches_the_scores_leaves_the_network_as_a_constant_one_d
         method = make_lanet(target_gradient=reach)
         method.training_step(make_batch(list(range(8))), progress).loss.backward()
         gradients.append([p.grad.clone() for p in method.encoder.network.parameters()])
-        is_taught = [p.grad is not None and bool(p.grad.any()) for p in _scores(method)]
+        is_taught = [
+            p.grad is not None and bool(p.grad.any()) for p in method.estimator.parameters()
+        ]
         assert is_taught == [reach != "none"] * len(is_taught)
     by_scores, by_none, by_all = gradients
     assert all(torch.equal(a, b) for a, b in zip(by_scores, by_none, strict=True))
     assert not all(torch.equal(a, b) for a, b in zip(by_scores, by_all, strict=True))
-
-
-def _scores(method: LANet) -> list[torch.nn.Parameter]:
-    return list(method.estimator.parameters())
 
 
 def test_neighbours_are_asked_after_the_warm_up_only(
