@@ -56,7 +56,7 @@ def estimate_again(mined: MinedLabels, run: Path, *, track: Track) -> MinedLabel
     """
     config = FitConfig.read(run)
     method, spec = _load_method(run, config, mined)
-    n_visits = mined.epochs_done - method.settings.warmup_epochs
+    n_visits = mined.runs[0].epochs_done - method.settings.warmup_epochs
     if n_visits < 1:
         raise ConfigError(f"'{run}' has not mined yet: its warm-up is not over.")
     samples = _look_at_all(method, config, mined, spec, track)

@@ -2,7 +2,7 @@
 
 import csv
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,9 +29,10 @@ MARKDOWN_FILE: Final = "labels.md"
 SUSPECTS_FILE: Final = "suspects.csv"
 GALLERY_FILE: Final = "gallery.png"
 _FINISHED: Final = (
-    " The distributions are the mean of the bank the run filled and one estimate of the finished "
+    " A run's distributions are the mean of the bank it filled and one estimate of its finished "
     "network with neighbours among all images (`lanet-train labels --final-network`)."
 )
+_SEVERAL: Final = " The distributions are the mean over the runs."
 # Shares of the votes for an image's most frequent answer at which its group begins.
 _AGREEMENT_EDGES: Final = (0.0, 0.5, 0.7, 0.9)
 
@@ -64,14 +65,16 @@ def write_labels_report(
 
 def measure(mined: MinedLabels, suspects: Suspects) -> dict[str, Any]:
     """Return the figures as plain values for JSON."""
+    facts = mined.runs[0].facts
     report: dict[str, Any] = {
-        "dataset": mined.facts.dataset,
-        "run": mined.facts.command,
+        "dataset": facts.dataset,
+        "runs": [
+            {"command": run.facts.command, "epochs_done": run.epochs_done} for run in mined.runs
+        ],
         "labels": list(mined.split.class_names),
         "n_samples": len(mined.labels),
-        "epochs_done": mined.epochs_done,
         "is_from_finished_network": mined.is_from_finished_network,
-        "noise": {k: v for k, v in mined.facts.noise.items() if k != "matrix"},
+        "noise": {k: v for k, v in facts.noise.items() if k != "matrix"},
         "n_contradicted": suspects.n_contradicted,
     }
     if mined.votes is not None:
@@ -149,9 +152,10 @@ def to_markdown(report: Mapping[str, Any], *, has_gallery: bool) -> str:
     lines = [
         f"# Labels of {report['dataset']}",
         "",
-        f"`{report['run']}`, {report['epochs_done']} epochs, {report['n_samples']} training "
-        f"images, noise {noise.get('kind', 'none')} {noise.get('rate', 0):g} "
-        f"({noise.get('n_flipped', 0)} labels flipped)."
+        *_run_lines(report["runs"]),
+        f"{report['n_samples']} training images, noise {noise.get('kind', 'none')} "
+        f"{noise.get('rate', 0):g} ({noise.get('n_flipped', 0)} labels flipped)."
+        + (_SEVERAL if len(report["runs"]) > 1 else "")
         + (_FINISHED if report["is_from_finished_network"] else ""),
         "",
         f"{report['n_contradicted']} labels are contradicted by the distribution mined for their "
@@ -167,6 +171,12 @@ def to_markdown(report: Mapping[str, Any], *, has_gallery: bool) -> str:
     if has_gallery:
         lines += [f"![Contradicted, ambiguous and agreed labels]({GALLERY_FILE})", ""]
     return "\n".join(lines)
+
+
+def _run_lines(runs: Sequence[Mapping[str, Any]]) -> list[str]:
+    return [
+        line for run in runs for line in (f"`{run['command']}`, {run['epochs_done']} epochs.", "")
+    ]
 
 
 def _distance_lines(distances: Mapping[str, Any]) -> list[str]:

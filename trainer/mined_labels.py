@@ -1,5 +1,6 @@
 """Label distributions a run mined for its training samples, beside what people said of them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -23,6 +24,19 @@ _SUM_TOLERANCE: Final = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
+class MinedRun:
+    """A run that mined.
+
+    Attributes:
+        facts: What it was made from.
+        epochs_done: How long it has mined.
+    """
+
+    facts: RunFacts
+    epochs_done: int
+
+
+@dataclass(frozen=True, slots=True)
 class MinedLabels:
     """One distribution a training sample.
 
@@ -32,8 +46,7 @@ class MinedLabels:
         clean_labels: Before synthetic noise, (N,); equal to `labels` without it.
         distributions: Mined, (N, C); each row sums to 1.
         votes: Shares of the annotators' votes, (N, C); None without votes.
-        epochs_done: How long the run has mined.
-        facts: What the run was made from.
+        runs: What mined them; with several, the distributions are their mean.
         is_from_finished_network: Whether the finished network was asked once more, see
             `trainer.final_estimate`.
     """
@@ -43,8 +56,7 @@ class MinedLabels:
     clean_labels: I64Array
     distributions: F64Array
     votes: F64Array | None
-    epochs_done: int
-    facts: RunFacts
+    runs: tuple[MinedRun, ...]
     is_from_finished_network: bool = False
 
     @property
@@ -91,8 +103,34 @@ def read_mined_labels(run: Path, *, data: str | None = None) -> MinedLabels:
         clean_labels=chosen.clean_labels,
         distributions=_as_distributions(values, run, is_logits=is_logits),
         votes=None if chosen.split.votes is None else vote_shares(chosen.split),
-        epochs_done=_epochs_done(checkpoint.state),
-        facts=facts,
+        runs=(MinedRun(facts, _epochs_done(checkpoint.state)),),
+    )
+
+
+def mean_of_runs(mined: Sequence[MinedLabels]) -> MinedLabels:
+    """Average what several runs mined for the same labels, e.g. runs of several seeds.
+
+    Args:
+        mined: One or more, each as read from its run.
+
+    Raises:
+        ConfigError: They were trained on different labels.
+    """
+    first = mined[0]
+    if any(
+        other.split.sample_ids != first.split.sample_ids
+        or other.split.class_names != first.split.class_names
+        or not np.array_equal(other.labels, first.labels)
+        for other in mined[1:]
+    ):
+        raise ConfigError(
+            "The runs were trained on different labels (data, rule, noise or its seed), so their "
+            "distributions have no mean."
+        )
+    return replace(
+        first,
+        distributions=np.mean([one.distributions for one in mined], axis=0),
+        runs=tuple(run for one in mined for run in one.runs),
     )
 
 

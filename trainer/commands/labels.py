@@ -12,7 +12,13 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    parser.add_argument("run", type=Path, metavar="RUN", help="folder of a LA-Net or SLM-AEA run")
+    parser.add_argument(
+        "runs",
+        type=Path,
+        nargs="+",
+        metavar="RUN",
+        help="folder of a LA-Net or SLM-AEA run; of several on the same labels the mean is taken",
+    )
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder to write")
     parser.add_argument("--data", metavar="DIR", help="prepared data set, if it was moved")
     parser.add_argument(
@@ -26,12 +32,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write the report and print its figures."""
     from trainer.labels_report import SUSPECTS_FILE, write_labels_report
-    from trainer.mined_labels import read_mined_labels
+    from trainer.mined_labels import mean_of_runs, read_mined_labels
 
-    mined = read_mined_labels(args.run, data=args.data)
+    # All are read first: what does not fit is said before the long work.
+    mined = [read_mined_labels(run, data=args.data) for run in args.runs]
+    mean = mean_of_runs(mined)
     if args.final_network:
-        mined = _estimate_again(mined, args.run)
-    report = write_labels_report(mined, args.out, has_gallery=not args.no_gallery)
+        pairs = zip(mined, args.runs, strict=True)
+        mean = mean_of_runs([_estimate_again(one, run) for one, run in pairs])
+    report = write_labels_report(mean, args.out, has_gallery=not args.no_gallery)
     lines = [f"{report['n_contradicted']} suspect labels: {args.out / SUSPECTS_FILE}"]
     if "js_to_votes" in report:
         distances = report["js_to_votes"]
@@ -54,6 +63,12 @@ def _estimate_again(mined: "MinedLabels", run: Path) -> "MinedLabels":
     from trainer.final_estimate import estimate_again
 
     console = Console(stderr=True)
+    console.print(
+        f"Asking the network of {run} about {len(mined.labels)} images ...",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )
 
     def show(items: Iterable[Any], total: int) -> Iterable[Any]:
         is_hidden = not console.is_terminal

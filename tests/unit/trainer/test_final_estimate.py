@@ -79,8 +79,13 @@ def test_command_takes_the_finished_network_and_says_so_of_another_method(
     command = ["labels", str(run), "--out", str(report), "--no-gallery"]
     assert main([*command, "--final-network"]) == 0
     assert "finished network" in (report / "labels.md").read_text()
+    assert f"{N_TRAIN} images" in capsys.readouterr().err
     assert main(command) == 0
     assert "finished network" not in (report / "labels.md").read_text()
+    assert main(["labels", str(run), *command[1:], "--final-network"]) == 0
+    text = (report / "labels.md").read_text()
+    assert "finished network" in text
+    assert "mean over the runs" in text
     other = tmp_path / "other"
     other.mkdir()
     run = _fit(other, method="slm-aea")

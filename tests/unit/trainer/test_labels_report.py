@@ -56,7 +56,9 @@ def test_precision_counts_true_flips_at_the_top() -> None:
     assert hand == pytest.approx((1 + 2 / 3) / 2)
 
 
-def _write_run(tmp_path: Path, *, method: str = "lanet", buffer: str = "bank") -> Path:
+def _write_run(
+    tmp_path: Path, *, method: str = "lanet", buffer: str = "bank", certainty: float = 0.7
+) -> Path:
     """A run whose bank knows the clean labels and doubts the flipped ones."""
     data = write_prepared(
         tmp_path / "data", sizes={"train": 60, "valid": 4},
@@ -74,7 +76,7 @@ def _write_run(tmp_path: Path, *, method: str = "lanet", buffer: str = "bank") -
     )  # fmt: skip
     facts.write(run)
     clean = np.eye(6)[chosen.clean_labels]
-    bank = torch.tensor(0.7 * clean + 0.3 / 6, dtype=torch.float32)
+    bank = torch.tensor(certainty * clean + (1 - certainty) / 6, dtype=torch.float32)
     tensors = {f"method/{buffer}": bank.log() if method == "slm-aea" else bank}
     write_checkpoint(run / CHECKPOINT_FILE, tensors, {"position": {"epoch": 3}})
     return run
@@ -144,3 +146,35 @@ def test_a_checkpoint_without_a_bank_is_refused(
     run = _write_run(tmp_path, buffer="something")
     assert main(["labels", str(run), "--out", str(tmp_path / "report")]) == 2
     assert "no label distributions that fit" in capsys.readouterr().err
+
+
+def test_several_runs_on_the_same_labels_are_averaged(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    sure = _write_run(tmp_path)
+    unsure = _write_run(tmp_path / "other", certainty=0.4)
+    out = tmp_path / "report"
+    assert main(["labels", str(sure), str(unsure), "--out", str(out), "--no-gallery"]) == 0
+    rows = list(csv.DictReader((out / "suspects.csv").read_text().splitlines()))
+    # The mean certainty is 0.55, and 0.45 / 6 goes to every class.
+    assert {row[f"mined:{row['known_label']}"] for row in rows} == {"0.6250"}
+    report = json.loads((out / "labels.json").read_text())
+    assert [run["epochs_done"] for run in report["runs"]] == [3, 3]
+    text = (out / "labels.md").read_text()
+    assert "mean over the runs" in text
+    assert text.count("`lanet-train fit`, 3 epochs") == len(report["runs"])
+    assert main(["labels", str(sure), "--out", str(out), "--no-gallery"]) == 0
+    assert "mean over the runs" not in (out / "labels.md").read_text()
+
+
+def test_runs_on_different_labels_have_no_mean(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "other").mkdir()
+    one, other = _write_run(tmp_path), _write_run(tmp_path / "other")
+    config = replace(FitConfig.read(other), noise="none")
+    chosen = choose_training_data(open_for_training(config), config)
+    config.write(other)
+    replace(RunFacts.read(other), noise=chosen.noise).write(other)
+    assert main(["labels", str(one), str(other), "--out", str(tmp_path / "report")]) == 2
+    assert "trained on different labels" in capsys.readouterr().err
+    assert not (tmp_path / "report").exists()
