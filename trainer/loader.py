@@ -274,8 +274,8 @@ def _as_is(batch: Any) -> Any:
 
 
 def _start_worker(_number: int) -> None:
-    # Ctrl-C reaches every process of the terminal; the parent ends its workers when it is ready.
+    # Ctrl-C reaches every process of the terminal, and a batch system ends a whole group: only the
+    # training process acts on it, and ends its workers once the checkpoint is written.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     cv2.setNumThreads(0)
-    # Ctrl-C reaches every process of the terminal; only the training process may act on it.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,11 +1,14 @@
 """The command line: quick help, one sentence for each refusal, Ctrl-C keeps the checkpoint."""
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.prepared_sets import write_prepared
@@ -62,25 +65,42 @@ def test_missing_extra_is_one_sentence() -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends a POSIX signal")
-def test_ctrl_c_keeps_a_checkpoint_to_go_on_from(tmp_path: Path) -> None:
-    data = write_prepared(tmp_path / "tiny", sizes={"train": 32, "valid": 8})
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ending_the_group_keeps_a_checkpoint_to_go_on_from(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    """Ctrl-C in a terminal and the end of a batch job reach the loader's workers as well."""
+    data = write_prepared(tmp_path / "tiny", sizes={"train": 1000, "valid": 8})
     out = tmp_path / "run"
     command = [sys.executable, "-m", "trainer.cli", "fit", "--out", str(out), "--log-every", "1"]
     options = ["--data", str(data), "--method", "baseline", "--backbone", "test_resnet"]
-    options += ["--size", "32", "--batch-size", "8", "--epochs", "100000", "--workers", "1"]
+    options += ["--size", "96", "--batch-size", "100", "--epochs", "100000", "--workers", "1"]
     process = subprocess.Popen(
         [*command, *options],
         cwd=PROJECT_ROOT,
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
+        start_new_session=True,
     )
     assert process.stderr is not None
     first_line = process.stderr.readline()
     assert "epoch 1/100000" in first_line
-    process.send_signal(signal.SIGINT)
+    _wait_for_a_busy_worker(process.pid)
+    os.killpg(process.pid, number)
     _, rest = process.communicate(timeout=120)
     assert process.returncode == 130
     assert rest.splitlines()[-1].startswith("Interrupted; the checkpoint is kept.")
     assert "Traceback" not in rest
     assert cli.main(["fit", "--out", str(out), "--resume", "--quiet", "--max-minutes", "1e-9"]) == 0
+
+
+def _wait_for_a_busy_worker(pid: int) -> None:
+    """Between two epochs there is no worker."""
+    deadline_s = time.monotonic() + 60
+    while time.monotonic() < deadline_s:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if any(child.cpu_times().user > 0.1 for child in psutil.Process(pid).children()):
+                return
+        time.sleep(0.01)
+    pytest.fail("no worker was at work within a minute")
