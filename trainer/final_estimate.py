@@ -38,12 +38,12 @@ Track = Callable[[Iterable[Any], int], Iterable[Any]]
 
 
 def estimate_again(mined: MinedLabels, run: Path, *, track: Track) -> MinedLabels:
-    """Average the bank with one last estimate.
+    """Put one last estimate in the place of the bank.
 
-    The estimate is m^n H + (1 - m^n) t, with H what the sample was trained on, m the bank's
-    momentum and n the epochs the bank was filled for: as if the finished network had made every
-    visit. Features and probabilities are averages over the plain crop and `N_PASSES` views
-    augmented as in training.
+    It is m^n H + (1 - m^n) t, with H what the sample was trained on, m the bank's momentum and n
+    the epochs the bank was filled for: as if the finished network had made every visit. Features
+    and probabilities are averages over the plain crop and `N_PASSES` views augmented as in
+    training.
 
     Args:
         mined: What the run's bank holds.
@@ -63,9 +63,8 @@ def estimate_again(mined: MinedLabels, run: Path, *, track: Track) -> MinedLabel
     estimates = _ask_neighbours(method, samples, track)
     label_weight = method.settings.bank_momentum**n_visits
     final = blend_with_bank(method.targets, estimates, momentum=label_weight).double().numpy()
-    both = (mined.distributions + final) / 2
-    both = both / both.sum(axis=1, keepdims=True)
-    return replace(mined, distributions=both, is_from_finished_network=True)
+    final = final / final.sum(axis=1, keepdims=True)
+    return replace(mined, distributions=final, is_from_finished_network=True)
 
 
 def _load_method(run: Path, config: FitConfig, mined: MinedLabels) -> tuple[LANet, ModelSpec]:

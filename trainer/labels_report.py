@@ -29,8 +29,8 @@ MARKDOWN_FILE: Final = "labels.md"
 SUSPECTS_FILE: Final = "suspects.csv"
 GALLERY_FILE: Final = "gallery.png"
 _FINISHED: Final = (
-    " A run's distributions are the mean of the bank it filled and one estimate of its finished "
-    "network with neighbours among all images (`lanet-train labels --final-network`)."
+    " A run's distributions are one estimate of its finished network with neighbours among all "
+    "images (`lanet-train labels --final-network`)."
 )
 _SEVERAL: Final = " The distributions are the mean over the runs."
 # Shares of the votes for an image's most frequent answer at which its group begins.

@@ -45,13 +45,13 @@ def test_every_sample_keeps_the_label_as_far_as_the_visits_left_it(
 ) -> None:
     run = _fit(tmp_path, "--set", f"use_landmarks={landmarks}", "--set", "warmup_epochs=1")
     mined, again = _estimate(run)
-    assert again.distributions.shape == (N_TRAIN, 4)
-    np.testing.assert_allclose(again.distributions.sum(axis=1), 1, atol=1e-9)
-    final = 2 * again.distributions - mined.distributions
+    final = again.distributions
+    assert final.shape == (N_TRAIN, 4)
+    np.testing.assert_allclose(final.sum(axis=1), 1, atol=1e-9)
     rows = np.arange(N_TRAIN)
     kept = 0.9**2  # two epochs after one of warm-up
     assert (final[rows, mined.labels] >= kept - 1e-6).all()
-    assert (final > -1e-6).all()
+    assert (final >= 0).all()
     # What is not the label's own is spread as predictions are, not all alike.
     assert final[rows, mined.labels].std() > 0
 
