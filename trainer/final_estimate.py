@@ -6,7 +6,7 @@ network about several views, and every training image may be a neighbour.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -37,18 +37,31 @@ _CHUNK: Final = 512
 Track = Callable[[Iterable[Any], int], Iterable[Any]]
 
 
-def estimate_again(mined: MinedLabels, run: Path, *, track: Track) -> MinedLabels:
-    """Put one last estimate in the place of the bank.
+@dataclass(frozen=True, slots=True)
+class FinishedRun:
+    """A run whose network can be asked once more.
 
-    It is m^n H + (1 - m^n) t, with H what the sample was trained on, m the bank's momentum and n
-    the epochs the bank was filled for: as if the finished network had made every visit. Features
-    and probabilities are averages over the plain crop and `N_PASSES` views augmented as in
-    training.
+    Attributes:
+        mined: What the run's bank holds.
+        config: Of the run.
+        method: As it was at the end of the run, with the weights it is used with.
+        spec: What the network takes.
+        label_weight: Share of the estimate that stays with what the sample was trained on.
+    """
+
+    mined: MinedLabels
+    config: FitConfig
+    method: LANet
+    spec: ModelSpec
+    label_weight: float
+
+
+def open_finished_run(mined: MinedLabels, run: Path) -> FinishedRun:
+    """Load a run's network; what does not fit is said here, before the long work.
 
     Args:
         mined: What the run's bank holds.
         run: The run's folder; of LA-Net.
-        track: Shows progress over batches; called with the batches and their number.
 
     Raises:
         ConfigError: The method has no such estimator, or the bank was never filled.
@@ -59,10 +72,26 @@ def estimate_again(mined: MinedLabels, run: Path, *, track: Track) -> MinedLabel
     n_visits = mined.runs[0].epochs_done - method.settings.warmup_epochs
     if n_visits < 1:
         raise ConfigError(f"'{run}' has not mined yet: its warm-up is not over.")
-    samples = _look_at_all(method, config, mined, spec, track)
+    return FinishedRun(mined, config, method, spec, method.settings.bank_momentum**n_visits)
+
+
+def estimate_again(finished: FinishedRun, *, track: Track) -> MinedLabels:
+    """Put one last estimate in the place of the bank.
+
+    It is m^n H + (1 - m^n) t, with H what the sample was trained on, m the bank's momentum and n
+    the epochs the bank was filled for: as if the finished network had made every visit. Features
+    and probabilities are averages over the plain crop and `N_PASSES` views augmented as in
+    training.
+
+    Args:
+        finished: The run.
+        track: Shows progress over batches; called with the batches and their number.
+    """
+    mined, method = finished.mined, finished.method
+    samples = _look_at_all(method, finished.config, mined, finished.spec, track)
     estimates = _ask_neighbours(method, samples, track)
-    label_weight = method.settings.bank_momentum**n_visits
-    final = blend_with_bank(method.targets, estimates, momentum=label_weight).double().numpy()
+    blended = blend_with_bank(method.targets, estimates, momentum=finished.label_weight)
+    final = blended.double().numpy()
     final = final / final.sum(axis=1, keepdims=True)
     return replace(mined, distributions=final, is_from_finished_network=True)
 

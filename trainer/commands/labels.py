@@ -38,8 +38,7 @@ def run(args: argparse.Namespace) -> int:
     mined = [read_mined_labels(run, data=args.data) for run in args.runs]
     mean = mean_of_runs(mined)
     if args.final_network:
-        pairs = zip(mined, args.runs, strict=True)
-        mean = mean_of_runs([_estimate_again(one, run) for one, run in pairs])
+        mean = mean_of_runs(_estimate_again(mined, args.runs))
     report = write_labels_report(mean, args.out, has_gallery=not args.no_gallery)
     lines = [f"{report['n_contradicted']} suspect labels: {args.out / SUSPECTS_FILE}"]
     if "js_to_votes" in report:
@@ -56,22 +55,27 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _estimate_again(mined: "MinedLabels", run: Path) -> "MinedLabels":
+def _estimate_again(mined: "list[MinedLabels]", runs: list[Path]) -> "list[MinedLabels]":
     from rich.console import Console
     from rich.progress import track
 
-    from trainer.final_estimate import estimate_again
+    from trainer.final_estimate import estimate_again, open_finished_run
 
     console = Console(stderr=True)
-    console.print(
-        f"Asking the network of {run} about {len(mined.labels)} images ...",
-        highlight=False,
-        markup=False,
-        soft_wrap=True,
-    )
 
     def show(items: Iterable[Any], total: int) -> Iterable[Any]:
         is_hidden = not console.is_terminal
         return track(items, "Asking", total, console=console, transient=True, disable=is_hidden)
 
-    return estimate_again(mined, run, track=show)
+    # All are opened first, as they were read.
+    finished = [open_finished_run(one, run) for one, run in zip(mined, runs, strict=True)]
+    estimates = []
+    for one, run in zip(finished, runs, strict=True):
+        console.print(
+            f"Asking the network of {run} about {len(one.mined.labels)} images ...",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
+        estimates.append(estimate_again(one, track=show))
+    return estimates

@@ -9,7 +9,7 @@ from tests.prepared_sets import write_prepared
 from trainer import final_estimate
 from trainer.cli import main
 from trainer.errors import ConfigError
-from trainer.final_estimate import estimate_again
+from trainer.final_estimate import estimate_again, open_finished_run
 from trainer.mined_labels import MinedLabels, read_mined_labels
 
 N_TRAIN = 40
@@ -36,7 +36,7 @@ def _silent(items: Iterable[Any], total: int) -> Iterable[Any]:
 
 def _estimate(run: Path) -> tuple[MinedLabels, MinedLabels]:
     mined = read_mined_labels(run)
-    return mined, estimate_again(mined, run, track=_silent)
+    return mined, estimate_again(open_finished_run(mined, run), track=_silent)
 
 
 @pytest.mark.parametrize("landmarks", ["true", "false"])
@@ -66,7 +66,7 @@ def test_the_same_run_gives_the_same_estimate_in_chunks_of_any_size(
     np.testing.assert_allclose(whole.distributions, parts.distributions, atol=1e-6)
 
 
-def test_without_a_filled_bank_there_is_nothing_to_average(tmp_path: Path) -> None:
+def test_a_run_that_never_filled_its_bank_is_refused(tmp_path: Path) -> None:
     run = _fit(tmp_path, "--set", "warmup_epochs=3")
     with pytest.raises(ConfigError, match="its warm-up is not over"):
         _estimate(run)
@@ -88,7 +88,11 @@ def test_command_takes_the_finished_network_and_says_so_of_another_method(
     assert "mean over the runs" in text
     other = tmp_path / "other"
     other.mkdir()
-    run = _fit(other, method="slm-aea")
+    slm_aea = str(_fit(other, method="slm-aea"))
     capsys.readouterr()
-    assert main(["labels", str(run), "--out", str(report), "--final-network"]) == 2
-    assert "slm-aea does not ask neighbours" in capsys.readouterr().err
+    # Alone, and behind one that could be asked: before that one is.
+    for runs in ([slm_aea], [str(run), slm_aea]):
+        assert main(["labels", *runs, "--out", str(report), "--final-network"]) == 2
+        refusal = capsys.readouterr().err
+        assert "slm-aea does not ask neighbours" in refusal
+        assert "Asking" not in refusal
