@@ -23,17 +23,18 @@ import numpy as np
 import psutil
 from PySide6.QtCore import QCoreApplication, QObject, QTimer
 
+# Scripts are no package: their folder has to be on the path before what follows.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
+
+from screenshots import display
+
+from lanet_live.capture.base import FrameSource, SourceFacts, SourceReport
+from lanet_live.capture.paced import PacedSource
+from lanet_live.capture.video_file import VideoFileSource
+from lanet_live.config import EngineConfig, LiveConfig, SourceConfig
+from lanet_live.records import Frame
+
 ROOT = Path(__file__).resolve().parents[1]
-# Scripts are no package: their folder has to be on the path before what follows (E402).
-sys.path.insert(0, str(ROOT / "scripts"))
-
-from screenshots import display  # noqa: E402
-
-from lanet_live.capture.base import FrameSource, SourceFacts, SourceReport  # noqa: E402
-from lanet_live.capture.paced import PacedSource  # noqa: E402
-from lanet_live.capture.video_file import VideoFileSource  # noqa: E402
-from lanet_live.config import EngineConfig, LiveConfig, SourceConfig  # noqa: E402
-from lanet_live.records import Frame  # noqa: E402
 
 FPS = 30
 SETTLED_S = 30.0

@@ -19,17 +19,18 @@ import numpy as np
 from PySide6.QtCore import QEventLoop, QTimer
 from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QWidget
 
+# Scripts are no package: their folder has to be on the path before what follows.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
+
+from long_session import record_minute, repeat_session
+from screenshots import display
+
+from lanet_live.gui.review.document import load
+from lanet_live.gui.review.workspace import ReviewWorkspace
+from lanet_live.gui.widgets.timeline import LaneFacts, Timeline
+from lanet_live.history import FaceHistory
+
 ROOT = Path(__file__).resolve().parents[1]
-# Scripts are no package: their folder has to be on the path before what follows (E402).
-sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "benchmarks")]
-
-from long_session import record_minute, repeat_session  # noqa: E402
-from screenshots import display  # noqa: E402
-
-from lanet_live.gui.review.document import load  # noqa: E402
-from lanet_live.gui.review.workspace import ReviewWorkspace  # noqa: E402
-from lanet_live.gui.widgets.timeline import LaneFacts, Timeline  # noqa: E402
-from lanet_live.history import FaceHistory  # noqa: E402
 
 MAX_RATIO = 1.5
 MAX_OPEN_S = 3.0

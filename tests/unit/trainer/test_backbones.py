@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+# What follows imports timm itself, so it comes after the skip (E402).
 timm = pytest.importorskip("timm")
 
 from safetensors.torch import save_file  # noqa: E402
