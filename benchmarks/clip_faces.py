@@ -15,10 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
-from engines.onnx_file import read_model_file
+from lanet_engines.onnx_model.file import read_model_file
 from lanet_live.config import EngineConfig, LiveConfig, SourceConfig
 from lanet_live.records import ExpressionEstimate
-from lanet_live.session import build_pipeline_factory, build_source_factory, load_model
+from lanet_live.run.assembly import build_pipeline_factory, build_source_factory, load_model
 
 MODEL = Path(__file__).resolve().parents[1] / "assets/models/lanet-live.onnx"
 PICTURES = frozenset({".jpg", ".jpeg", ".png"})

@@ -7,7 +7,7 @@ For each CPU runtime and batches of 1 and 8, on the same crops in the same run:
   raw      the runtime alone on the engine's own compiled model, memory bound beforehand, one
            synchronous inference after another, as the runtimes' benchmark tools do it
   engine   `Engine.infer`
-  numpy    the model as exported behind `engines.preprocessing`: what folding replaces
+  numpy    the model as exported behind `lanet_engines.preprocessing`: what folding replaces
 
 Two at a time take turns, in random order, so that a busy machine disturbs both alike: "overhead" is
 engine / raw - 1 of one such run, "uint8 gain" is numpy / engine of another. The times are medians;
@@ -25,14 +25,15 @@ from pathlib import Path
 import numpy as np
 import openvino as ov
 
-from engines import onnxruntime_engine, openvino_engine
-from engines.base import U8Array
-from engines.build_parity import make_probe_crops
-from engines.errors import EngineError
-from engines.onnx_file import INPUT_NAME, OUTPUT_NAME, ModelFile, read_model_file
-from engines.onnx_folding import FOLDED_INPUT_NAME
-from engines.options import PRECISIONS, OpenOptions
-from engines.preprocessing import preprocess
+from lanet_engines.base import U8Array
+from lanet_engines.building.parity import make_probe_crops
+from lanet_engines.errors import EngineError
+from lanet_engines.onnx_model.file import INPUT_NAME, OUTPUT_NAME, ModelFile, read_model_file
+from lanet_engines.onnx_model.folding import FOLDED_INPUT_NAME
+from lanet_engines.onnxruntime import engine as onnxruntime_engine
+from lanet_engines.onnxruntime import openvino_engine
+from lanet_engines.options import PRECISIONS, OpenOptions
+from lanet_engines.preprocessing import preprocess
 
 BATCHES = (1, 8)
 DEFAULT_MODEL = Path(__file__).resolve().parents[1] / "assets" / "models" / "lanet-live.onnx"

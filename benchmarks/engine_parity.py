@@ -23,18 +23,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.base import Engine, U8Array
-from engines.build import build_engine
-from engines.build_request import BuildRequest
-from engines.build_tensorrt import prepare_onnx
-from engines.cache import EngineCache
-from engines.calibration import read_crops
-from engines.errors import BackendUnavailable, EngineError
-from engines.onnx_file import ModelFile, read_model_file
-from engines.onnxruntime_engine import open_graph, open_reference
-from engines.parity import answer, compare
-from engines.registry import open_engine
-from engines.spec import ModelSpec
+from lanet_engines.base import Engine, U8Array
+from lanet_engines.build_request import BuildRequest
+from lanet_engines.building.build import build_engine
+from lanet_engines.errors import BackendUnavailable, EngineError
+from lanet_engines.onnx_model.file import ModelFile, read_model_file
+from lanet_engines.onnxruntime.engine import open_graph, open_reference
+from lanet_engines.openvino.calibration import read_crops
+from lanet_engines.parity import answer, compare
+from lanet_engines.registry import open_engine
+from lanet_engines.spec import ModelSpec
+from lanet_engines.storage.cache import EngineCache
+from lanet_engines.tensorrt.build import prepare_onnx
 
 N_CALIBRATION = 500
 # Promised in docs/engines.md: name -> (max |dp|, top-1 agreement).
@@ -104,8 +104,8 @@ def load_material(args: argparse.Namespace, spec: ModelSpec, folder: Path) -> Ma
     if args.data is None:
         labels = np.load(args.labels, allow_pickle=False) if args.labels else None
         return Material(read_crops(args.crops, spec), labels, args.calibration, args.crops.name)
-    from trainer.datasets.prepared import open_prepared
-    from trainer.loader import EvalLoader
+    from lanet_trainer.datasets.prepared import open_prepared
+    from lanet_trainer.training.loader import EvalLoader
 
     dataset = open_prepared(args.data)
     split = dataset.split(args.split)

@@ -25,14 +25,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.base import Engine
-from engines.onnx_file import read_model_file
-from engines.registry import open_engine
+from lanet_engines.base import Engine
+from lanet_engines.onnx_model.file import read_model_file
+from lanet_engines.registry import open_engine
 from lanet_live.config import PipelineConfig
 from lanet_live.expression.smoothing import DEFAULT_TIME_CONSTANT_S, ProbabilitySmoother
 from lanet_live.face.tracker import FaceTracker
-from lanet_live.pipeline import Pipeline
 from lanet_live.records import FaceTrack, Frame
+from lanet_live.run.pipeline import Pipeline
 
 U8Array = NDArray[np.uint8]
 F64Array = NDArray[np.float64]
@@ -148,9 +148,9 @@ def read_demo_still() -> U8Array:
 
 def read_valid_stills(data: str, *, n_faces: int, seed: int) -> list[U8Array]:
     """Some faces of the Valid split, enlarged as for the end-to-end evaluation."""
-    from trainer.datasets.chips import to_bgr
-    from trainer.datasets.prepared import open_prepared
-    from trainer.surroundings import surround
+    from lanet_trainer.datasets.chips import to_bgr
+    from lanet_trainer.datasets.prepared import open_prepared
+    from lanet_trainer.surroundings import surround
 
     split = open_prepared(data).split("valid")
     known = np.flatnonzero(split.has_face & (split.label >= 0))

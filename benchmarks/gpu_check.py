@@ -18,15 +18,15 @@ from pathlib import Path
 
 import numpy as np
 
-from engines.base import Engine, U8Array
-from engines.build_parity import make_probe_crops
-from engines.calibration import read_crops
-from engines.errors import EngineError
-from engines.onnx_file import ModelFile, read_model_file
-from engines.onnxruntime_engine import open_reference
-from engines.options import OpenOptions
-from engines.parity import ParityReport, compare
-from engines.tensorrt_engine import Machine, find_machine, open_model
+from lanet_engines.base import Engine, U8Array
+from lanet_engines.building.parity import make_probe_crops
+from lanet_engines.errors import EngineError
+from lanet_engines.onnx_model.file import ModelFile, read_model_file
+from lanet_engines.onnxruntime.engine import open_reference
+from lanet_engines.openvino.calibration import read_crops
+from lanet_engines.options import OpenOptions
+from lanet_engines.parity import ParityReport, compare
+from lanet_engines.tensorrt.engine import Machine, find_machine, open_model
 
 TOLERANCES = {"fp32": (1e-4, 1.0), "fp16": (2e-2, 0.995)}  # max |dp|, top-1 agreement
 BATCHES = (1, 2, 8, 16)

@@ -177,7 +177,7 @@ def measure(config: LiveConfig, folder: Path) -> Figures:
     from lanet_live.gui.app import create_application, create_window
     from lanet_live.gui.live.run import LiveRunner
     from lanet_live.gui.settings import Settings
-    from lanet_live.session import build_pipeline_factory
+    from lanet_live.run.assembly import build_pipeline_factory
 
     settings = Settings(folder / "settings.json")
     for key in ("box", "mesh", "landmarks", "axes", "label"):

@@ -11,7 +11,7 @@ from looped_clip import loop_clip
 
 from lanet_live.config import EngineConfig, LiveConfig, SourceConfig
 from lanet_live.records import ExpressionEstimate, FaceTrack, FrameResult
-from lanet_live.session import build_pipeline_factory, build_source_factory, load_model
+from lanet_live.run.assembly import build_pipeline_factory, build_source_factory, load_model
 from lanet_live.sessions.layout import FRAMES_FILE, SESSION_FILE, VIDEO_FILE
 from lanet_live.sessions.recorder import SessionRecorder
 from lanet_live.sessions.session_file import RecordingPlan, live_settings

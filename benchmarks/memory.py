@@ -15,8 +15,8 @@ import psutil
 from looped_clip import loop_clip
 
 from lanet_live.config import EXPORT_FORMATS, EngineConfig, ExportConfig, LiveConfig, SourceConfig
-from lanet_live.export import Exporter
-from lanet_live.export_plan import plan_jobs
+from lanet_live.export.exporter import Exporter
+from lanet_live.export.plan import plan_jobs
 from lanet_live.run_summary import RunProgress
 
 DEMO_CLIP = Path(__file__).resolve().parents[1] / "assets" / "demo.mp4"

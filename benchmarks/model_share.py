@@ -17,9 +17,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from engines.base import Engine
-from engines.errors import EngineError
-from engines.registry import open_engine
+from lanet_engines.base import Engine
+from lanet_engines.errors import EngineError
+from lanet_engines.registry import open_engine
 from lanet_live.capture.video_file import VideoFileSource
 from lanet_live.face.alignment import align_face
 from lanet_live.face.tracker import FaceTracker

@@ -25,10 +25,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
 from long_session import record_minute, repeat_session
 from screenshots import display
 
+from lanet_live.drawing.history import FaceHistory
 from lanet_live.gui.review.document import load
 from lanet_live.gui.review.workspace import ReviewWorkspace
 from lanet_live.gui.widgets.timeline import LaneFacts, Timeline
-from lanet_live.history import FaceHistory
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -19,10 +19,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from trainer.backbones import build_backbone
-from trainer.methods.base import Batch, Method, Progress
-from trainer.methods.registry import METHODS, method_class
-from trainer.precision import Precision
+from lanet_trainer.backbones import build_backbone
+from lanet_trainer.methods.base import Batch, Method, Progress
+from lanet_trainer.methods.registry import METHODS, method_class
+from lanet_trainer.training.precision import Precision
 
 N_CLASSES = 8
 N_SAMPLES = 25_000

@@ -24,11 +24,11 @@ from mediapipe.tasks.python.vision import FaceLandmarker, FaceLandmarkerOptions,
 from lanet_live.capture.selected import FrameSelection
 from lanet_live.capture.video_file import VideoFileSource
 from lanet_live.config import EngineConfig, ExportConfig, LiveConfig, SourceConfig
-from lanet_live.export import Exporter
-from lanet_live.export_plan import plan_jobs
-from lanet_live.offline import run_synchronous
+from lanet_live.export.exporter import Exporter
+from lanet_live.export.plan import plan_jobs
 from lanet_live.resources import asset_path
-from lanet_live.session import build_pipeline_factory, build_source_factory, load_model
+from lanet_live.run.assembly import build_pipeline_factory, build_source_factory, load_model
+from lanet_live.run.offline import run_synchronous
 from lanet_live.sinks.csv_table import CsvSink
 from lanet_live.sinks.table import TableLayout
 

@@ -2,6 +2,6 @@
 
 import sys
 
-from lanet_live.cli import main
+from lanet_live.command.main import main
 
 sys.exit(main())

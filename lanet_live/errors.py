@@ -8,7 +8,8 @@
     ├── FaceModelError         the landmark model is missing, damaged or fails
     └── SinkError              a result could not be written
 
-Engines have their own tree (`engines.errors.EngineError`), since they know nothing of this package.
+Engines have their own tree (`lanet_engines.errors.EngineError`), since they know nothing of this
+package.
 The command line prints these as one line and exits with 2; anything else is a bug and keeps its
 traceback.
 """

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engines.errors import EngineError
-from engines.onnx_file import ModelFile, read_model_file
-from trainer.errors import ConfigError, TrainerError
-from trainer.model_card import Measured, replace_figures, write_figures
+from lanet_engines.errors import EngineError
+from lanet_engines.onnx_model.file import ModelFile, read_model_file
+from lanet_trainer.errors import ConfigError, TrainerError
+from lanet_trainer.evaluation.model_card import Measured, replace_figures, write_figures
 
 ROOT = Path(__file__).resolve().parents[1]
 MODEL = ROOT / "assets/models/lanet-live.onnx"
@@ -49,7 +49,7 @@ class Step:
     def argv(self) -> list[str]:
         """What is executed."""
         if self.words[0] == "lanet-train":
-            return [sys.executable, "-m", "trainer.cli", *self.words[1:]]
+            return [sys.executable, "-m", "lanet_trainer.commands.main", *self.words[1:]]
         return [sys.executable, *self.words[1:]]
 
 

@@ -51,7 +51,9 @@ def main() -> int:
     for words in commands(args.source, args.out, recipe):
         step_s = time.perf_counter()
         print(f"$ lanet-train {' '.join(words)}", flush=True)
-        finished = subprocess.run([sys.executable, "-m", "trainer.cli", *words], check=False)
+        finished = subprocess.run(
+            [sys.executable, "-m", "lanet_trainer.commands.main", *words], check=False
+        )
         if finished.returncode != 0:
             return finished.returncode
         print(f"  {time.perf_counter() - step_s:.0f} s", flush=True)

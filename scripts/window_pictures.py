@@ -18,6 +18,7 @@ from PySide6.QtWidgets import QApplication, QDialog
 from lanet_live.analysis.item import ItemState
 from lanet_live.analysis.options import AnalysisOptions
 from lanet_live.config import EngineConfig, LiveConfig, SourceConfig
+from lanet_live.drawing.palette import CLASS_COLORS
 from lanet_live.gui.analyze.workspace import AnalyzeWorkspace
 from lanet_live.gui.app import create_application, create_window
 from lanet_live.gui.live.workspace import LiveWorkspace
@@ -26,8 +27,7 @@ from lanet_live.gui.review.workspace import ReviewWorkspace
 from lanet_live.gui.settings import Settings
 from lanet_live.gui.shortcuts import ShortcutsDialog
 from lanet_live.gui.theme import DARK, LIGHT
-from lanet_live.palette import CLASS_COLORS
-from lanet_live.runner_events import RunState
+from lanet_live.run.live_events import RunState
 from lanet_live.sessions.events import SessionEvent
 
 _TIMEOUT_S = 300.0

@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from trainer.datasets.base import DatasetListing
+from lanet_trainer.datasets.base import DatasetListing
 
 
 def write_picture(path: Path, side: int = 48) -> None:

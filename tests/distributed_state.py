@@ -13,12 +13,12 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from trainer import distributed
-from trainer.backbones import Backbone, Tail
-from trainer.methods.base import Batch, Method, Progress, StepOutput
-from trainer.methods.lanet import LANet, LANetSettings
-from trainer.methods.scn import SCN, SCNSettings
-from trainer.methods.slm_aea import SLMAEA, SLMAEASettings
+from lanet_trainer import distributed
+from lanet_trainer.backbones import Backbone, Tail
+from lanet_trainer.methods.base import Batch, Method, Progress, StepOutput
+from lanet_trainer.methods.lanet import LANet, LANetSettings
+from lanet_trainer.methods.scn import SCN, SCNSettings
+from lanet_trainer.methods.slm_aea import SLMAEA, SLMAEASettings
 
 N_SAMPLES, N_CLASSES, SIZE_PX = 24, 5, 16
 # Sample 3 is in both halves of the first batch, sample 9 twice in one half of the second.

@@ -1,8 +1,9 @@
 """A GPU, the CUDA runtime and TensorRT for RTX, in plain memory.
 
 Copies and inference are queued on a stream and done only when it is waited for, as on a GPU; the
-plan is the ONNX file itself, run by ONNX Runtime. Only what `engines` uses is there, under the
-real names (`tests/unit/engines/test_tensorrt_names.py` compares them with the real packages).
+plan is the ONNX file itself, run by ONNX Runtime. Only what `lanet_engines` uses is there,
+under the real names (`tests/unit/engines/test_tensorrt_names.py` compares them with the real
+packages).
 """
 
 import ctypes

@@ -5,9 +5,9 @@ import time
 
 import numpy as np
 
-from engines.base import EngineInfo
-from engines.preprocessing import check_batch
-from engines.spec import ModelSpec
+from lanet_engines.base import EngineInfo
+from lanet_engines.preprocessing import check_batch
+from lanet_engines.spec import ModelSpec
 from lanet_live.capture.base import SourceFacts, SourceReport
 from lanet_live.face.template import TEMPLATE_ID, TEMPLATE_INDICES, TEMPLATE_UNIT
 from lanet_live.records import (

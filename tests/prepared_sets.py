@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from lanet_live.face.alignment import N_LANDMARKS, estimate_frame_to_crop
 from lanet_live.face.template import TEMPLATE_ID, TEMPLATE_INDICES, TEMPLATE_UNIT
-from trainer.datasets.base import Sample
-from trainer.datasets.layout import (
+from lanet_trainer.datasets.base import Sample
+from lanet_trainer.datasets.layout import (
     ALIGNMENT_FILE,
     CHIPS_FILE,
     LANDMARKS_FILE,

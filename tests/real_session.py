@@ -5,7 +5,7 @@ from pathlib import Path
 
 from lanet_live.capture.selected import FrameSelection
 from lanet_live.config import LiveConfig
-from lanet_live.session import build_pipeline_factory, build_source_factory, load_model
+from lanet_live.run.assembly import build_pipeline_factory, build_source_factory, load_model
 from lanet_live.sessions.layout import create_session_folder
 from lanet_live.sessions.recorder import SessionRecorder
 from lanet_live.sessions.session_file import RecordingPlan, live_settings

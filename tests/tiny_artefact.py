@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from engines.artefact import Artefact, describe_file, write_manifest
-from engines.cache import CacheKey
+from lanet_engines.storage.artefact import Artefact, describe_file, write_manifest
+from lanet_engines.storage.cache import CacheKey
 from tests.tiny_model import tiny_spec
 
 KEY = CacheKey("0" * 64, "tensorrt", "tensorrt_rtx", "1.7", ("sm86",), "fp16", 16, 1)

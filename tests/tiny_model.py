@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from engines.onnx_writer import write_model, write_node, write_tensor, write_value
-from engines.spec import METADATA_KEY, ModelSpec
+from lanet_engines.onnx_model.writer import write_model, write_node, write_tensor, write_value
+from lanet_engines.spec import METADATA_KEY, ModelSpec
 
 LABELS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
 

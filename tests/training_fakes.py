@@ -7,11 +7,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from trainer.backbones import Backbone, Tail
-from trainer.config import FitConfig
-from trainer.methods.base import Batch, Progress
-from trainer.methods.registry import method_entry
-from trainer.seeding import derive_seed
+from lanet_trainer.backbones import Backbone, Tail
+from lanet_trainer.methods.base import Batch, Progress
+from lanet_trainer.methods.registry import method_entry
+from lanet_trainer.seeding import derive_seed
+from lanet_trainer.training.config import FitConfig
 
 N_CLASSES = 3
 SIZE_PX = 32
@@ -112,6 +112,6 @@ class QuietWatcher:
 
 def tensors_of(path: Path) -> dict[str, torch.Tensor]:
     """Return the tensors of a checkpoint."""
-    from trainer.checkpoint import read_checkpoint
+    from lanet_trainer.training.checkpoint import read_checkpoint
 
     return read_checkpoint(path).tensors

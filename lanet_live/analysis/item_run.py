@@ -7,8 +7,8 @@ from pathlib import Path
 from lanet_live.analysis.item import AnalysisItem
 from lanet_live.analysis.run_control import RunControl
 from lanet_live.config import LiveConfig
-from lanet_live.export import Exporter, OnProgress
-from lanet_live.export_plan import plan_jobs
+from lanet_live.export.exporter import Exporter, OnProgress
+from lanet_live.export.plan import plan_jobs
 from lanet_live.run_summary import RunProgress, RunSummary
 
 RunItem = Callable[[AnalysisItem, Path, RunControl, OnProgress], RunSummary]

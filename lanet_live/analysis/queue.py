@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from engines.errors import EngineError
+from lanet_engines.errors import EngineError
 from lanet_live.analysis.item import AnalysisItem, ItemState
 from lanet_live.analysis.item_run import RunItem
 from lanet_live.analysis.options import AnalysisOptions

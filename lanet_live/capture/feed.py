@@ -6,7 +6,7 @@ from concurrent.futures import Future
 from typing import Final
 
 from lanet_live.capture.base import FrameSource, SourceFacts, SourceReport
-from lanet_live.mailbox import BoundedQueue, LatestValue, MailboxClosed
+from lanet_live.capture.mailbox import BoundedQueue, LatestValue, MailboxClosed
 from lanet_live.records import Frame
 
 FrameBox = LatestValue[Frame] | BoundedQueue[Frame]

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engines.base import Engine
-from engines.errors import EngineError
+from lanet_engines.base import Engine
+from lanet_engines.errors import EngineError
 from lanet_live.config import EstimatorConfig
 from lanet_live.expression.uncertainty import mutual_information, normalised_entropy, softmax
 from lanet_live.face.alignment import cut_crop, jitter_crop

@@ -8,7 +8,7 @@ from types import TracebackType
 
 from PySide6.QtCore import QObject, Qt, Signal
 
-from engines.errors import EngineError
+from lanet_engines.errors import EngineError
 from lanet_live.errors import LanetLiveError
 
 logger = logging.getLogger(__name__)

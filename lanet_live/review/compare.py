@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from lanet_live.history import Stretch
+from lanet_live.drawing.history import Stretch
 from lanet_live.review.edits import Edits
 from lanet_live.review.reviewed import Reviewed
 from lanet_live.review.series import FaceSeries

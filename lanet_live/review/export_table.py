@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from lanet_live import __version__
 from lanet_live.errors import ConfigError, SinkError
-from lanet_live.export_plan import METADATA_SUFFIX
+from lanet_live.export.plan import METADATA_SUFFIX
 from lanet_live.review.corrected import CorrectedFields
 from lanet_live.review.edits import Edits
 from lanet_live.review.export_watch import ExportWatch

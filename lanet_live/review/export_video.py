@@ -12,9 +12,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from lanet_live.drawing.history import MAX_GAP_S
+from lanet_live.drawing.overlay import draw_card, draw_result
 from lanet_live.errors import ConfigError, SinkError
-from lanet_live.history import MAX_GAP_S
-from lanet_live.overlay import draw_card, draw_result
 from lanet_live.records import U8Array
 from lanet_live.review.edits import Edits
 from lanet_live.review.export_table import ExportSpan

@@ -6,15 +6,15 @@ from typing import Final
 import numpy as np
 
 from lanet_live import __version__
+from lanet_live.drawing.history import FaceHistory
+from lanet_live.drawing.timeline_figure import FaceRun, PlotText, RunSpan, draw_timeline
 from lanet_live.errors import ConfigError
-from lanet_live.history import FaceHistory
 from lanet_live.review.edits import Edits
 from lanet_live.review.recording import Recording
 from lanet_live.review.reviewed import Reviewed, review
 from lanet_live.review.series import rows_of_face
 from lanet_live.review.table import NO_FACE, FrameTable
 from lanet_live.sinks.output_file import published
-from lanet_live.sinks.plot import FaceRun, PlotText, RunSpan
 
 FORMATS: Final = {".png": "png", ".svg": "svg"}
 
@@ -34,8 +34,6 @@ def draw_review(path: Path, recording: Recording, edits: Edits) -> None:
     file_format = FORMATS.get(path.suffix.lower())
     if file_format is None:
         raise ConfigError(f"{path.name} must end with {' or '.join(FORMATS)}.")
-    from lanet_live.sinks.timeline_figure import draw_timeline
-
     table, reviewed = recording.table, review(recording, edits)
     faces = [_run_of(table, reviewed, edits, face_id) for face_id in reviewed.face_ids]
     faces = [face for face in faces if len(face.history)]

@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from lanet_live.errors import ConfigError
-from lanet_live.export_plan import METADATA_SUFFIX
+from lanet_live.export.plan import METADATA_SUFFIX
 from lanet_live.records import F64Array
 from lanet_live.review.corrected import read_corrected
 from lanet_live.review.edits import Edits, Limits

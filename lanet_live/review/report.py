@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from lanet_live import __version__
-from lanet_live.palette import class_colors, hex_color
+from lanet_live.drawing.palette import class_colors, hex_color
 from lanet_live.review.edits import Edits
 from lanet_live.review.interval import N_RESAMPLES
 from lanet_live.review.plot import draw_review

@@ -6,8 +6,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from lanet_live.drawing.history import MAX_GAP_S
 from lanet_live.errors import ConfigError
-from lanet_live.history import MAX_GAP_S
 from lanet_live.records import F64Array
 from lanet_live.review.edits import Edits, Limits
 from lanet_live.review.recording import Recording

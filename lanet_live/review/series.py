@@ -1,7 +1,7 @@
 """One face of a recording as a series that is cheap to draw over any stretch of time.
 
-Like `lanet_live.history.FaceHistory`, but made at once from whole columns, and with limits that
-can change: only the reliable shares are then computed anew.
+Like `lanet_live.drawing.history.FaceHistory`, but made at once from whole columns, and with limits
+that can change: only the reliable shares are then computed anew.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lanet_live.history import MAX_GAP_S, Stretch
+from lanet_live.drawing.history import MAX_GAP_S, Stretch
 from lanet_live.records import F32Array, F64Array
 from lanet_live.review.reviewed import Reviewed
 from lanet_live.review.table import FrameTable

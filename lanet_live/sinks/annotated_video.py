@@ -3,7 +3,7 @@
 import math
 from pathlib import Path
 
-from lanet_live.overlay import draw_result
+from lanet_live.drawing.overlay import draw_result
 from lanet_live.records import Frame, FrameResult
 from lanet_live.sinks.mp4 import Mp4Writer
 

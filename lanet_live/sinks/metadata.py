@@ -13,8 +13,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 
-from engines.base import EngineInfo
-from engines.spec import ModelSpec
+from lanet_engines.base import EngineInfo
+from lanet_engines.spec import ModelSpec
 from lanet_live import __version__
 from lanet_live.capture.base import SourceFacts
 from lanet_live.face.model_file import FACE_MODEL_NAME, FACE_MODEL_SHA256

@@ -1,71 +1,14 @@
 """The picture of a run: probabilities over time with their uncertainty, as PNG."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
-from lanet_live.history import FaceHistory, Sample
+from lanet_live.drawing.history import FaceHistory, Sample
+from lanet_live.drawing.timeline_figure import FaceRun, PlotText, RunSpan, draw_timeline
 from lanet_live.records import ExpressionEstimate, FrameResult
 from lanet_live.sinks.output_file import published
 
 # Enough for 40 hours at 30 frames a second; memory grows only with what is stored.
 _CAPACITY = 4_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class PlotText:
-    """What the picture says besides its curves.
-
-    Attributes:
-        title: Of the whole picture, e.g. the file's name.
-        footer: Where the numbers come from, e.g. model and engine.
-        min_quality: Threshold in force.
-        max_uncertainty: Threshold in force.
-        is_smoothed: The smoothed probabilities are drawn and the picture says so.
-        note: What the reader must know first, e.g. that the run broke off.
-    """
-
-    title: str = ""
-    footer: str = ""
-    min_quality: float = 0.0
-    max_uncertainty: float = 1.0
-    is_smoothed: bool = False
-    note: str = ""
-
-
-@dataclass(slots=True)
-class FaceRun:
-    """One face over a run.
-
-    Attributes:
-        face_id: As in the table.
-        history: Its samples.
-        n_reliable: How many of them are reliable.
-        name: Given by the user; empty for none.
-    """
-
-    face_id: int
-    history: FaceHistory
-    n_reliable: int = 0
-    name: str = ""
-
-
-@dataclass(slots=True)
-class RunSpan:
-    """The time a run covers.
-
-    Attributes:
-        first_s: Time stamp of the first frame.
-        last_s: Time stamp of the last frame.
-        n_frames: Frames analysed.
-        n_with_face: Frames with at least one face.
-        excluded_s: Begin and end of the ranges a reviewer left out, which are crossed out.
-    """
-
-    first_s: float
-    last_s: float
-    n_frames: int = 0
-    n_with_face: int = 0
-    excluded_s: tuple[tuple[float, float], ...] = ()
 
 
 class PlotSink:
@@ -105,8 +48,6 @@ class PlotSink:
         if self._is_closed or self._span is None:
             return
         self._is_closed = True
-        from lanet_live.sinks.timeline_figure import draw_timeline
-
         faces = sorted(self._faces.values(), key=lambda face: (-len(face.history), face.face_id))
         with published(self.path, overwrite=self._overwrite) as part_path:
             draw_timeline(part_path, faces, self._span, self._labels, self.text)

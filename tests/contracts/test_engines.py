@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engines.base import Engine, U8Array
-from engines.errors import BackendUnavailable, EngineError, EngineInputError
-from engines.onnx_file import read_model_file
-from engines.onnxruntime_engine import open_reference
-from engines.options import MAX_BATCH
-from engines.parity import compare, softmax
-from engines.registry import BACKENDS, open_engine
+from lanet_engines.base import Engine, U8Array
+from lanet_engines.errors import BackendUnavailable, EngineError, EngineInputError
+from lanet_engines.onnx_model.file import read_model_file
+from lanet_engines.onnxruntime.engine import open_reference
+from lanet_engines.options import MAX_BATCH
+from lanet_engines.parity import compare, softmax
+from lanet_engines.registry import BACKENDS, open_engine
 from tests.tiny_model import tiny_spec, write_tiny_model
 
 CASES = [(name, color) for name in BACKENDS for color in ("gray", "rgb")]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lanet_live.cli import main
+from lanet_live.command.main import main
 from lanet_live.face.template import TEMPLATE_ID
 from tests.conftest import PROJECT_ROOT
 from tests.tiny_model import tiny_spec, write_tiny_model

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from lanet_live.config import EngineConfig, LiveConfig, SourceConfig
-from lanet_live.offline import run_synchronous
-from lanet_live.session import build_pipeline_factory, build_source_factory
+from lanet_live.run.assembly import build_pipeline_factory, build_source_factory
+from lanet_live.run.offline import run_synchronous
 from lanet_live.sinks.csv_table import CsvSink
 from lanet_live.sinks.table import TableLayout
 from tests.conftest import PROJECT_ROOT

@@ -11,7 +11,7 @@ from tests.conftest import PROJECT_ROOT
 
 HEAVY = (
     "torch", "tensorrt", "tensorrt_rtx", "openvino", "onnxruntime", "onnx", "mediapipe", "PySide6",
-    "pyqtgraph", "matplotlib", "pandas", "pyarrow", "trainer",
+    "pyqtgraph", "matplotlib", "pandas", "pyarrow", "lanet_trainer",
 )  # fmt: skip
 # The command line must not even wait for these before it knows what is asked of it.
 MIDDLING = ("numpy", "cv2", "av", "scipy", "rich")
@@ -36,15 +36,15 @@ def loaded_by(statement: str, names: tuple[str, ...]) -> list[str]:
 @pytest.mark.parametrize(
     "module",
     [
-        "engines",
-        "engines.registry",
+        "lanet_engines",
+        "lanet_engines.registry",
         "lanet_live",
-        "lanet_live.session",
-        "lanet_live.export",
-        "lanet_live.pipeline",
+        "lanet_live.run.assembly",
+        "lanet_live.export.exporter",
+        "lanet_live.run.pipeline",
         "lanet_live.sinks.plot",
         "lanet_live.sinks.parquet",
-        "lanet_live.doctor",
+        "lanet_live.command.doctor",
     ],
 )
 def test_importing_loads_nothing_heavy(module: str) -> None:
@@ -52,7 +52,7 @@ def test_importing_loads_nothing_heavy(module: str) -> None:
 
 
 def test_the_command_line_loads_nothing_before_it_knows_what_is_asked() -> None:
-    assert loaded_by("import lanet_live.cli", HEAVY + MIDDLING) == []
+    assert loaded_by("import lanet_live.command.main", HEAVY + MIDDLING) == []
 
 
 def test_an_export_needs_neither_torch_nor_qt(
@@ -62,8 +62,8 @@ def test_an_export_needs_neither_torch_nor_qt(
         "--video", str(demo_clip), "--duration", "0.1", "--export", "csv", "plot", "video",
         "--quiet", "--out", str(tmp_path), "--model", str(model_path),
     ]  # fmt: skip
-    code = f"from lanet_live.cli import main; assert main({arguments!r}) == 0"
-    assert loaded_by(code, ("torch", "PySide6", "pyqtgraph", "pandas", "trainer")) == []
+    code = f"from lanet_live.command.main import main; assert main({arguments!r}) == 0"
+    assert loaded_by(code, ("torch", "PySide6", "pyqtgraph", "pandas", "lanet_trainer")) == []
 
 
 def test_help_takes_at_most_half_a_second_more_than_python_itself() -> None:

@@ -11,15 +11,15 @@ from lanet_live.capture.base import SourceFacts
 from lanet_live.config import LiveConfig, SourceConfig
 from lanet_live.gui.bridge import QtBridge
 from lanet_live.records import FrameResult
-from lanet_live.runner_events import (
+from lanet_live.run.live_events import (
     PipelineOpened,
     RunnerFailed,
     RunState,
     SourceOpened,
     StateChanged,
 )
+from lanet_live.run.stats import StatsSnapshot
 from lanet_live.sinks.metadata import RunSetup
-from lanet_live.stats import StatsSnapshot
 from tests.fakes import FakeEngine, make_facts, make_spec
 
 CONFIG = LiveConfig(sources=(SourceConfig("video", path=Path("clip.mp4")),))

@@ -8,8 +8,8 @@ from lanet_live.capture.reconnecting import ReconnectPolicy
 from lanet_live.config import PipelineConfig
 from lanet_live.errors import SourceLost
 from lanet_live.gui.app import create_window
-from lanet_live.pipeline import Pipeline
-from lanet_live.runner import LiveRunner
+from lanet_live.run.live import LiveRunner
+from lanet_live.run.pipeline import Pipeline
 from tests.fakes import FakeEngine, FakeTracker, make_facts, make_frame, make_track
 from tests.gui.conftest import CONFIG
 

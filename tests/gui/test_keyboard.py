@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 
 from lanet_live.gui.actions import SHELL_ACTIONS
 from lanet_live.gui.live.actions import LIVE_ACTIONS
-from lanet_live.runner_events import RunState
+from lanet_live.run.live_events import RunState
 from lanet_live.sessions.reader import open_session
 from tests.gui.live_window import LiveWindow
 

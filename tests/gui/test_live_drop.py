@@ -6,7 +6,7 @@ from PySide6.QtGui import QDropEvent
 
 from lanet_live.gui.app import create_window
 from lanet_live.gui.review.workspace import ReviewWorkspace
-from lanet_live.runner_events import RunState
+from lanet_live.run.live_events import RunState
 from tests.corrected_session import record_corrected_session
 from tests.fakes import make_result
 from tests.gui.conftest import CONFIG, FakeRunner

@@ -6,11 +6,11 @@ from dataclasses import replace
 import pytest
 
 from lanet_live.config import EngineConfig, ExportConfig, LiveConfig, SourceConfig
-from lanet_live.export import Exporter
-from lanet_live.export_plan import plan_jobs
+from lanet_live.export.exporter import Exporter
+from lanet_live.export.plan import plan_jobs
 from lanet_live.face.template import TEMPLATE_ID
 from lanet_live.gui.app import create_window
-from lanet_live.runner_events import RunState
+from lanet_live.run.live_events import RunState
 from lanet_live.sessions.reader import open_session
 from tests.conftest import PROJECT_ROOT
 from tests.tiny_model import tiny_spec, write_tiny_model

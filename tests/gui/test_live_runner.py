@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lanet_live.runner_events import RunState
+from lanet_live.run.live_events import RunState
 from lanet_live.sessions.reader import open_session
 from tests.gui.live_window import LiveWindow
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from lanet_live.gui.app import create_window
-from lanet_live.runner_events import RunState
+from lanet_live.run.live_events import RunState
 from tests.fakes import make_facts, make_result
 from tests.gui.conftest import CONFIG, FakeRunner
 from tests.lsl_receiver import connect, find

@@ -5,9 +5,9 @@ import pytest
 from PySide6.QtCore import QPointF
 from PySide6.QtGui import QPainterPath, QPalette
 
+from lanet_live.drawing.history import FaceHistory, Sample
 from lanet_live.gui.widgets.lane_item import HIGHEST_Y, _polygons, _Span
 from lanet_live.gui.widgets.timeline import LaneFacts, Timeline
-from lanet_live.history import FaceHistory, Sample
 from lanet_live.sessions.events import SessionEvent
 from tests.fakes import LABELS
 

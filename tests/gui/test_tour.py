@@ -7,10 +7,10 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog, QLineEdit, QPushButton
 
-from lanet_live.cli import main
+from lanet_live.command.main import main
 from lanet_live.config import LiveConfig
 from lanet_live.gui.app import create_window
-from lanet_live.runner_events import RunState
+from lanet_live.run.live_events import RunState
 from lanet_live.sessions.reader import open_session
 from tests.conftest import PROJECT_ROOT
 

@@ -13,7 +13,7 @@ from lanet_live.gui.app import create_window
 from lanet_live.gui.live.actions import LIVE_ACTIONS
 from lanet_live.gui.messages import Message, UncaughtErrors
 from lanet_live.gui.shortcuts import ShortcutsDialog
-from lanet_live.runner_events import CameraBack, CameraLost, EngineCompiling, RunState
+from lanet_live.run.live_events import CameraBack, CameraLost, EngineCompiling, RunState
 from lanet_live.sessions.reader import open_session
 from tests.fakes import LABELS, make_facts, make_result
 from tests.gui.conftest import CONFIG, FakeRunner

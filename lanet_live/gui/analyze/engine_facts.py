@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from lanet_live.analysis.item import AnalysisItem
-from lanet_live.export_plan import METADATA_SUFFIX
+from lanet_live.export.plan import METADATA_SUFFIX
 
 _MAX_CHARS: Final = 1_000_000
 

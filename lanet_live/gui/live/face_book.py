@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from lanet_live.drawing.history import FaceHistory, Sample
 from lanet_live.expression.baseline import BaselineProfile
 from lanet_live.gui.bridge import Moment
 from lanet_live.gui.readings import FaceReading, default_name
-from lanet_live.history import FaceHistory, Sample
 from lanet_live.records import ExpressionEstimate, F64Array
 
 # Ids are never given twice, so a long session in a busy place brings ever more of them.

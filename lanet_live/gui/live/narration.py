@@ -3,7 +3,7 @@
 from lanet_live.gui.live.run import LiveRun
 from lanet_live.gui.messages import Message
 from lanet_live.gui.workspace import StatusFacts
-from lanet_live.runner_events import (
+from lanet_live.run.live_events import (
     CameraBack,
     CameraLost,
     RunnerFailed,

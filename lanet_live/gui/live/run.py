@@ -6,28 +6,33 @@ from typing import Protocol
 
 from PySide6.QtCore import QObject, Qt, Signal
 
-from engines.options import ProgressCallback
+from lanet_engines.options import ProgressCallback
 from lanet_live.capture.base import SourceFacts
 from lanet_live.config import LiveConfig, SourceConfig
 from lanet_live.gui.bridge import Delivery, QtBridge
-from lanet_live.pipeline import Pipeline
-from lanet_live.processor import FrameProcessor
-from lanet_live.runner import LiveRunner
-from lanet_live.runner_events import (
+from lanet_live.run.assembly import (
+    LoadedModel,
+    build_pipeline_factory,
+    build_source_factory,
+    load_model,
+)
+from lanet_live.run.live import LiveRunner
+from lanet_live.run.live_events import (
     EngineCompiling,
     PipelineOpened,
     RunState,
     SourceOpened,
     StateChanged,
 )
-from lanet_live.session import LoadedModel, build_pipeline_factory, build_source_factory, load_model
+from lanet_live.run.pipeline import Pipeline
+from lanet_live.run.processor import FrameProcessor
+from lanet_live.run.stats import StatsSnapshot
 from lanet_live.sinks.base import ResultSink
 from lanet_live.sinks.metadata import RunSetup
-from lanet_live.stats import StatsSnapshot
 
 
 class Runner(Protocol):
-    """What the window needs of `lanet_live.runner.LiveRunner`."""
+    """What the window needs of `lanet_live.run.live.LiveRunner`."""
 
     @property
     def state(self) -> RunState:

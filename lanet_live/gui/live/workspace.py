@@ -9,7 +9,7 @@ import numpy as np
 from PySide6.QtCore import QByteArray, Qt, QTimer
 from PySide6.QtWidgets import QFileDialog, QSplitter, QVBoxLayout
 
-from engines.errors import EngineError
+from lanet_engines.errors import EngineError
 from lanet_live.config import LiveConfig, SourceConfig
 from lanet_live.errors import LanetLiveError
 from lanet_live.expression.baseline import BaselineProfile
@@ -32,10 +32,10 @@ from lanet_live.gui.messages import Message, describe_error
 from lanet_live.gui.settings import Settings
 from lanet_live.gui.widgets.overlay import Overlays
 from lanet_live.gui.workspace import Workspace
-from lanet_live.pipeline import Pipeline
-from lanet_live.processor import FrameProcessor
 from lanet_live.review.recording import can_open
-from lanet_live.runner_events import CameraBack, CameraLost, RunState, StateChanged
+from lanet_live.run.live_events import CameraBack, CameraLost, RunState, StateChanged
+from lanet_live.run.pipeline import Pipeline
+from lanet_live.run.processor import FrameProcessor
 from lanet_live.sessions.events import SessionEvent
 from lanet_live.sinks.metadata import RunSetup
 

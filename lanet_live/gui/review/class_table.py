@@ -7,8 +7,8 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
 
+from lanet_live.drawing.palette import class_colors
 from lanet_live.gui.widgets.legend import SWATCH_PX, swatch
-from lanet_live.palette import class_colors
 
 # All rows and columns are to be seen at once, also in a small window.
 _CLOSE_COLUMNS: Final = (

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Qt, Signal
 
+from lanet_live.capture.mailbox import LatestValue, MailboxClosed
 from lanet_live.errors import LanetLiveError
-from lanet_live.mailbox import LatestValue, MailboxClosed
 from lanet_live.records import Frame
 from lanet_live.review.seekable_video import SeekableVideo
 

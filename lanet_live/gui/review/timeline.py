@@ -11,13 +11,13 @@ from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QPalette
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
+from lanet_live.drawing.history import Stretch
+from lanet_live.drawing.palette import class_colors, face_color
 from lanet_live.gui.review.span_item import Ranges, SpanColors, SpanItem
 from lanet_live.gui.widgets.lane import Lane
 from lanet_live.gui.widgets.lane_item import LaneStyle
 from lanet_live.gui.widgets.marker_item import TimelineMarker
 from lanet_live.gui.widgets.timeline import MAX_LANES, LaneFacts
-from lanet_live.history import Stretch
-from lanet_live.palette import class_colors, face_color
 from lanet_live.review.compare import ShiftedSeries
 from lanet_live.review.edits import Limits
 from lanet_live.review.series import FaceSeries

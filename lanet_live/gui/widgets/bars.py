@@ -7,7 +7,7 @@ from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPalette, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from lanet_live.palette import class_colors
+from lanet_live.drawing.palette import class_colors
 from lanet_live.records import F64Array
 
 _GAP_PX = 8

@@ -13,10 +13,10 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from lanet_live.drawing.palette import face_color
 from lanet_live.gui.icons import icon
 from lanet_live.gui.readings import FaceReading, readable
 from lanet_live.gui.widgets.bars import DistributionBars, Meter
-from lanet_live.palette import face_color
 
 _METERS = ("Uncertainty", "Quality")
 

@@ -20,7 +20,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
-from lanet_live.history import Stretch
+from lanet_live.drawing.history import Stretch
 from lanet_live.records import F64Array
 
 

@@ -4,7 +4,7 @@ from PySide6.QtCore import QSize, Signal
 from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
 from PySide6.QtWidgets import QHBoxLayout, QToolButton, QWidget
 
-from lanet_live.palette import Rgb, class_colors
+from lanet_live.drawing.palette import Rgb, class_colors
 
 SWATCH_PX = 11
 

@@ -10,9 +10,9 @@ import pyqtgraph as pg
 from PySide6.QtCore import QLineF, QPointF, QRectF, QSizeF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen
 
+from lanet_live.drawing.palette import class_colors, face_color
 from lanet_live.face.pose import euler_to_rotation
 from lanet_live.gui.readings import FaceReading
-from lanet_live.palette import class_colors, face_color
 from lanet_live.records import F64Array, FaceTrack, FrameResult
 
 _NOSE_TIP: Final = 1  # in MediaPipe's mesh

@@ -9,11 +9,11 @@ from PySide6.QtCore import QEvent, QPointF, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QFocusEvent, QHideEvent, QKeyEvent, QPalette, QShowEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
+from lanet_live.drawing.history import FaceHistory
+from lanet_live.drawing.palette import class_colors, face_color
 from lanet_live.gui.widgets.lane import Lane
 from lanet_live.gui.widgets.lane_item import LaneStyle
 from lanet_live.gui.widgets.marker_item import TimelineMarker
-from lanet_live.history import FaceHistory
-from lanet_live.palette import class_colors, face_color
 
 MIN_WINDOW_S: Final = 10.0
 MAX_WINDOW_S: Final = 600.0

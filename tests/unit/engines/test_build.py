@@ -3,18 +3,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engines.artefact import read_artefact
-from engines.base import U8Array
-from engines.build import build_engine
-from engines.build_parity import make_probe_crops, measure_parity
-from engines.build_request import BuildRequest
-from engines.cache import EngineCache
-from engines.calibration import read_crops
-from engines.errors import ArtefactError, EngineBuildError
-from engines.onnx_file import read_model_file
-from engines.onnxruntime_engine import open_reference
-from engines.parity import compare
-from engines.registry import open_engine
+from lanet_engines.base import U8Array
+from lanet_engines.build_request import BuildRequest
+from lanet_engines.building.build import build_engine
+from lanet_engines.building.parity import make_probe_crops, measure_parity
+from lanet_engines.errors import ArtefactError, EngineBuildError
+from lanet_engines.onnx_model.file import read_model_file
+from lanet_engines.onnxruntime.engine import open_reference
+from lanet_engines.openvino.calibration import read_crops
+from lanet_engines.parity import compare
+from lanet_engines.registry import open_engine
+from lanet_engines.storage.artefact import read_artefact
+from lanet_engines.storage.cache import EngineCache
 from tests.tiny_model import tiny_spec
 
 
@@ -100,7 +100,7 @@ def test_int8_is_built_from_calibration_crops(
 
 def test_int8_keeps_pixels_first_half_sums_pool_and_head() -> None:
     ov = pytest.importorskip("openvino")
-    from engines.build_openvino import _steps_to_keep
+    from lanet_engines.openvino.build import _steps_to_keep
 
     ops = ov.opset13
     x = crops = ops.parameter([1, 3, 32, 32], np.float32, name="crops")

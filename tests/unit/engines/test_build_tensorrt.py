@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
-from engines.artefact import read_artefact
-from engines.build import build_engine, publish
-from engines.build_request import BuildRequest
-from engines.build_tensorrt import MODEL_NAME, PLAN_NAME
-from engines.cache import EngineCache
-from engines.errors import BackendUnavailable, BuildInterrupted, EngineBuildError
-from engines.onnx_file import read_model_file
-from engines.registry import open_engine
-from engines.tensorrt_runtime import load_tensorrt
+from lanet_engines.build_request import BuildRequest
+from lanet_engines.building.build import build_engine, publish
+from lanet_engines.errors import BackendUnavailable, BuildInterrupted, EngineBuildError
+from lanet_engines.onnx_model.file import read_model_file
+from lanet_engines.registry import open_engine
+from lanet_engines.storage.artefact import read_artefact
+from lanet_engines.storage.cache import EngineCache
+from lanet_engines.tensorrt.build import MODEL_NAME, PLAN_NAME
+from lanet_engines.tensorrt.runtime import load_tensorrt
 from tests.tiny_model import tiny_spec, write_tiny_model
 
 trt = pytest.importorskip("tensorrt_rtx")

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from engines.artefact import StoredFile, read_artefact, write_manifest
-from engines.cache import EngineCache
-from engines.errors import ArtefactError, EngineBuildError, UnsafeFolderError
-from engines.file_lock import hold_lock
+from lanet_engines.errors import ArtefactError, EngineBuildError, UnsafeFolderError
+from lanet_engines.storage.artefact import StoredFile, read_artefact, write_manifest
+from lanet_engines.storage.cache import EngineCache
+from lanet_engines.storage.file_lock import hold_lock
 from tests.tiny_artefact import KEY, fill
 from tests.tiny_model import tiny_spec
 
@@ -19,7 +19,7 @@ TIMEOUT_S = 60
 BUILDER = """
 import sys
 from pathlib import Path
-from engines.cache import EngineCache
+from lanet_engines.storage.cache import EngineCache
 from tests.tiny_artefact import KEY, fill
 
 def build(folder):

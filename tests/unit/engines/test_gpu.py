@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engines.artefact import read_artefact, write_manifest
-from engines.base import U8Array
-from engines.build_tensorrt import PLAN_NAME
-from engines.errors import BackendUnavailable
-from engines.onnx_file import ModelFile, read_model_file
-from engines.onnxruntime_engine import open_reference
-from engines.options import OpenOptions
-from engines.parity import compare
-from engines.tensorrt_engine import Machine, find_machine, open_artefact, open_model
+from lanet_engines.base import U8Array
+from lanet_engines.errors import BackendUnavailable
+from lanet_engines.onnx_model.file import ModelFile, read_model_file
+from lanet_engines.onnxruntime.engine import open_reference
+from lanet_engines.options import OpenOptions
+from lanet_engines.parity import compare
+from lanet_engines.storage.artefact import read_artefact, write_manifest
+from lanet_engines.tensorrt.build import PLAN_NAME
+from lanet_engines.tensorrt.engine import Machine, find_machine, open_artefact, open_model
 from tests.tiny_model import tiny_spec, write_tiny_model
 
 pytestmark = [pytest.mark.gpu, pytest.mark.tensorrt]

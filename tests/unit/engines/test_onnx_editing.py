@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engines.errors import EngineBuildError
-from engines.onnx_file import read_model_file
-from engines.onnx_folding import FOLDED_INPUT_NAME, fold_preprocessing
-from engines.onnx_half import to_half
-from engines.onnx_linear import spell_out_linear
-from engines.onnx_writer import write_node, write_tensor
-from engines.parity import softmax
-from engines.preprocessing import preprocess
+from lanet_engines.errors import EngineBuildError
+from lanet_engines.onnx_model.file import read_model_file
+from lanet_engines.onnx_model.folding import FOLDED_INPUT_NAME, fold_preprocessing
+from lanet_engines.onnx_model.half import to_half
+from lanet_engines.onnx_model.linear import spell_out_linear
+from lanet_engines.onnx_model.writer import write_node, write_tensor
+from lanet_engines.parity import softmax
+from lanet_engines.preprocessing import preprocess
 from tests.tiny_model import tiny_model_bytes, tiny_spec, write_tiny_model
 
 onnx = pytest.importorskip("onnx")

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engines.errors import ModelFileError
-from engines.onnx_file import MAX_MODEL_BYTES, read_model_file
-from engines.onnx_writer import write_node, write_tensor, write_value
-from engines.protobuf_wire import WireReader, copy_field, write_field
+from lanet_engines.errors import ModelFileError
+from lanet_engines.onnx_model.file import MAX_MODEL_BYTES, read_model_file
+from lanet_engines.onnx_model.wire import WireReader, copy_field, write_field
+from lanet_engines.onnx_model.writer import write_node, write_tensor, write_value
 from tests.tiny_model import tiny_model_bytes, tiny_spec
 
 

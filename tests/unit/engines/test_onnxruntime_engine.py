@@ -2,15 +2,15 @@ from pathlib import Path
 
 import pytest
 
-from engines.errors import BackendUnavailable, ModelFileError
-from engines.onnx_file import read_model_file
-from engines.onnx_writer import write_node
-from engines.options import OpenOptions
+from lanet_engines.errors import BackendUnavailable, ModelFileError
+from lanet_engines.onnx_model.file import read_model_file
+from lanet_engines.onnx_model.writer import write_node
+from lanet_engines.options import OpenOptions
 from tests.tiny_model import tiny_model_bytes
 
 pytest.importorskip("onnxruntime")
 
-from engines.onnxruntime_engine import open_model
+from lanet_engines.onnxruntime.engine import open_model
 
 
 def test_device_the_build_lacks_is_refused_not_replaced(tiny_model_path: Path) -> None:

@@ -6,15 +6,15 @@ import numpy as np
 import openvino as ov
 import pytest
 
-from engines.base import U8Array
-from engines.errors import BackendUnavailable, BuildInterrupted, EngineError, ModelFileError
-from engines.onnx_file import ModelFile, read_model_file
-from engines.onnx_writer import write_node, write_tensor
-from engines.onnxruntime_engine import open_reference
-from engines.openvino_engine import fold_preprocessing, open_model
-from engines.options import OpenOptions
-from engines.parity import compare
-from engines.preprocessing import preprocess
+from lanet_engines.base import U8Array
+from lanet_engines.errors import BackendUnavailable, BuildInterrupted, EngineError, ModelFileError
+from lanet_engines.onnx_model.file import ModelFile, read_model_file
+from lanet_engines.onnx_model.writer import write_node, write_tensor
+from lanet_engines.onnxruntime.engine import open_reference
+from lanet_engines.openvino.engine import fold_preprocessing, open_model
+from lanet_engines.options import OpenOptions
+from lanet_engines.parity import compare
+from lanet_engines.preprocessing import preprocess
 from tests.tiny_model import tiny_model_bytes, tiny_spec, write_tiny_model
 
 CROPS: U8Array = np.random.default_rng(5).integers(0, 256, (37, 32, 32, 3), dtype=np.uint8)

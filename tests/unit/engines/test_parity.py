@@ -3,9 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from engines.base import EngineInfo, F32Array, U8Array
-from engines.parity import answer, compare, softmax
-from engines.spec import ModelSpec
+from lanet_engines.base import EngineInfo, F32Array, U8Array
+from lanet_engines.parity import answer, compare, softmax
+from lanet_engines.spec import ModelSpec
 from tests.tiny_model import tiny_spec
 
 

@@ -1,7 +1,7 @@
 import pytest
 
-from engines.errors import ModelFileError
-from engines.protobuf_wire import (
+from lanet_engines.errors import ModelFileError
+from lanet_engines.onnx_model.wire import (
     BYTES,
     FIXED32,
     VARINT,

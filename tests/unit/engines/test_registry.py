@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engines import registry
-from engines.artefact import read_artefact, write_manifest
-from engines.errors import ArtefactError, BackendUnavailable, EngineError, ModelFileError
-from engines.options import OpenOptions
-from engines.registry import BACKENDS, open_engine, open_with_options, probe_backends
+from lanet_engines import registry
+from lanet_engines.errors import ArtefactError, BackendUnavailable, EngineError, ModelFileError
+from lanet_engines.options import OpenOptions
+from lanet_engines.registry import BACKENDS, open_engine, open_with_options, probe_backends
+from lanet_engines.storage.artefact import read_artefact, write_manifest
 from tests.tiny_artefact import fill
 
 CROPS = np.random.default_rng(0).integers(0, 256, (20, 32, 32, 3), dtype=np.uint8)
@@ -52,7 +52,7 @@ def test_auto_logs_a_reason_for_every_backend_it_skips(
     pytest.importorskip("onnxruntime")
     break_backend(monkeypatch, "openvino", EngineError("the warm-up gave nonsense"))
     monkeypatch.setitem(sys.modules, "cuda.bindings.runtime", None)  # type: ignore[arg-type]
-    with caplog.at_level(logging.INFO, logger="engines.registry"):
+    with caplog.at_level(logging.INFO, logger="lanet_engines.registry"):
         engine = open_engine(tiny_model_path)
     assert engine.info.backend == "onnxruntime"
     engine.close()

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from engines.registry import open_engine
-from engines.signal_stack import signal_stack_address
+from lanet_engines.openvino.signal_stack import signal_stack_address
+from lanet_engines.registry import open_engine
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="sigaltstack is read on Linux")

@@ -14,27 +14,27 @@ import pytest
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
-from engines import tensorrt_runtime
-from engines.artefact import Artefact, describe_file, read_artefact, write_manifest
-from engines.base import U8Array
-from engines.build import build_engine
-from engines.build_request import BuildRequest
-from engines.build_tensorrt import PLAN_NAME
-from engines.cache import EngineCache
-from engines.errors import (
+from lanet_engines.base import U8Array
+from lanet_engines.build_request import BuildRequest
+from lanet_engines.building.build import build_engine
+from lanet_engines.errors import (
     ArtefactError,
     BackendUnavailable,
     BuildInterrupted,
     EngineBuildError,
     EngineError,
 )
-from engines.onnx_file import ModelFile, read_model_file
-from engines.onnxruntime_engine import open_reference
-from engines.options import OpenOptions
-from engines.parity import compare
-from engines.registry import open_with_options
-from engines.spec import ModelSpec
-from engines.tensorrt_engine import TensorRtEngine, open_artefact, open_model, probe
+from lanet_engines.onnx_model.file import ModelFile, read_model_file
+from lanet_engines.onnxruntime.engine import open_reference
+from lanet_engines.options import OpenOptions
+from lanet_engines.parity import compare
+from lanet_engines.registry import open_with_options
+from lanet_engines.spec import ModelSpec
+from lanet_engines.storage.artefact import Artefact, describe_file, read_artefact, write_manifest
+from lanet_engines.storage.cache import EngineCache
+from lanet_engines.tensorrt import runtime as tensorrt_runtime
+from lanet_engines.tensorrt.build import PLAN_NAME
+from lanet_engines.tensorrt.engine import TensorRtEngine, open_artefact, open_model, probe
 from tests.fake_tensorrt import CudaErrorCode, FakeCuda, FakeTensorRt
 
 CROPS: U8Array = np.random.default_rng(3).integers(0, 256, (39, 32, 32, 3), dtype=np.uint8)

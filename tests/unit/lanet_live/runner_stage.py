@@ -4,10 +4,10 @@ import threading
 from collections.abc import Callable
 from queue import SimpleQueue
 
-from engines.base import EngineInfo
+from lanet_engines.base import EngineInfo
 from lanet_live.capture.base import SourceReport
-from lanet_live.runner import LiveRunner
-from lanet_live.runner_events import (
+from lanet_live.run.live import LiveRunner
+from lanet_live.run.live_events import (
     StateChanged,
 )
 from tests.fakes import FakeSource, ListSink, make_facts, make_frame, make_result

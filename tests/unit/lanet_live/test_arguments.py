@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from lanet_live.arguments import parse_arguments, parse_config
+from lanet_live.command.arguments import parse_arguments, parse_config
 from lanet_live.config import LiveConfig, SourceConfig
 from lanet_live.errors import ConfigError
 

@@ -8,16 +8,16 @@ from types import ModuleType
 
 import pytest
 
-from engines.base import Engine
-from engines.cache import EngineCache
-from engines.errors import BuildInterrupted
-from engines.options import OpenOptions
+from lanet_engines.base import Engine
+from lanet_engines.errors import BuildInterrupted
+from lanet_engines.options import OpenOptions
+from lanet_engines.storage.cache import EngineCache
 from lanet_live.capture import camera_list
 from lanet_live.capture.camera_list import CameraInfo
-from lanet_live.cli import main
+from lanet_live.command.main import main
+from lanet_live.command.progress import ProgressBar
 from lanet_live.config import LiveConfig
 from lanet_live.face.template import TEMPLATE_ID
-from lanet_live.progress import ProgressBar
 from lanet_live.run_summary import RunProgress
 from tests.tiny_artefact import KEY, fill
 from tests.tiny_model import tiny_spec, write_tiny_model
@@ -118,7 +118,7 @@ def compile_first(model_path: Path, options: OpenOptions, *, backend: str) -> En
 def test_ctrl_c_while_the_engine_is_compiled_ends_cleanly_and_writes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("lanet_live.session.open_with_options", compile_first)
+    monkeypatch.setattr("lanet_live.run.assembly.open_with_options", compile_first)
     model = write_tiny_model(tmp_path / "m.onnx", tiny_spec(alignment=TEMPLATE_ID))
     out = tmp_path / "out"
     arguments = ["--synthetic", "--export", "csv", "--model", str(model), "--out", str(out)]
@@ -146,7 +146,9 @@ def test_progress_of_compiling_is_shown_on_standard_error(
 def test_clear_cache_says_what_it_freed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("engines.cache.default_cache_folder", lambda: tmp_path / "cache")
+    monkeypatch.setattr(
+        "lanet_engines.storage.cache.default_cache_folder", lambda: tmp_path / "cache"
+    )
     entry = EngineCache().get_or_build(KEY, lambda folder: fill(folder, n_bytes=3_000_000))
     assert main(["--clear-cache"]) == 0
     cache = tmp_path / "cache"

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
+from lanet_live.command.doctor import Findings, examine, format_json, format_text
 from lanet_live.config import EngineConfig
-from lanet_live.doctor import Findings, examine, format_json, format_text
 from lanet_live.face.template import TEMPLATE_ID
 from tests.tiny_model import tiny_spec, write_tiny_model
 

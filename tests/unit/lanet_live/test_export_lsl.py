@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from lanet_live.arguments import parse_arguments, parse_config
 from lanet_live.capture.synthetic import SyntheticSource
+from lanet_live.command.arguments import parse_arguments, parse_config
 from lanet_live.errors import ConfigError
-from lanet_live.export import Exporter
-from lanet_live.export_plan import plan_jobs
+from lanet_live.export.exporter import Exporter
+from lanet_live.export.plan import plan_jobs
 from lanet_live.face.template import TEMPLATE_ID
 from tests.lsl_receiver import connect, find
 from tests.tiny_model import tiny_spec, write_tiny_model

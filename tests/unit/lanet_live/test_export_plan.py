@@ -4,7 +4,7 @@ import pytest
 
 from lanet_live.config import ExportConfig, SourceConfig
 from lanet_live.errors import ConfigError
-from lanet_live.export_plan import check_outputs, plan_jobs
+from lanet_live.export.plan import check_outputs, plan_jobs
 
 EVERYTHING = ExportConfig(("csv", "jsonl", "parquet", "video", "plot"), Path("out"))
 CSV = ExportConfig(("csv",), Path("out"))

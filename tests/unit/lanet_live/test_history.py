@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from lanet_live.history import FaceHistory, Sample
+from lanet_live.drawing.history import FaceHistory, Sample
 
 
 def sample(time_s, *, raw=(0.75, 0.25), uncertainty=0.5, quality=1.0, is_reliable=True):

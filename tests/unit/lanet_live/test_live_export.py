@@ -9,9 +9,9 @@ from lanet_live.capture.selected import FrameSelection, SelectedSource
 from lanet_live.capture.synthetic import SyntheticSource
 from lanet_live.config import PipelineConfig
 from lanet_live.errors import LanetLiveError, SinkError, SourceUnavailable
-from lanet_live.live_export import run_live
-from lanet_live.pipeline import Pipeline
+from lanet_live.export.camera import run_live
 from lanet_live.records import FrameResult
+from lanet_live.run.pipeline import Pipeline
 from lanet_live.run_summary import RunEnd, RunProgress
 from tests.fakes import FakeEngine, FakeSource, FakeTracker, ListSink, make_track
 

@@ -2,7 +2,7 @@ import threading
 
 import pytest
 
-from lanet_live.mailbox import BoundedQueue, LatestValue, MailboxClosed
+from lanet_live.capture.mailbox import BoundedQueue, LatestValue, MailboxClosed
 
 BOXES = [LatestValue, lambda: BoundedQueue(2)]
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from lanet_live.overlay import draw_result
-from lanet_live.palette import CLASS_COLORS
+from lanet_live.drawing.overlay import draw_result
+from lanet_live.drawing.palette import CLASS_COLORS
 from lanet_live.records import FrameResult
 from tests.fakes import make_estimate, make_frame, make_track
 

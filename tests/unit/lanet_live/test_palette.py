@@ -3,7 +3,13 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from lanet_live.palette import CLASS_COLORS, class_colors, face_color, hex_color, text_color_on
+from lanet_live.drawing.palette import (
+    CLASS_COLORS,
+    class_colors,
+    face_color,
+    hex_color,
+    text_color_on,
+)
 
 # Machado, Oliveira and Fernandes 2009, severity 1, on linear RGB.
 SIGHT = {

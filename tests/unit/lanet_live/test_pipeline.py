@@ -5,8 +5,8 @@ import pytest
 
 from lanet_live.config import EstimatorConfig, PipelineConfig
 from lanet_live.face.quality import REASONS
-from lanet_live.pipeline import Pipeline
 from lanet_live.records import FaceTrack
+from lanet_live.run.pipeline import Pipeline
 from tests.fakes import FakeEngine, FakeTracker, make_frame, make_spec, make_track
 
 

@@ -7,8 +7,8 @@ import pytest
 from lanet_live.capture.base import SourceReport
 from lanet_live.config import PipelineConfig
 from lanet_live.errors import SinkError, SourceLost, SourceUnavailable
-from lanet_live.offline import run_overlapped, run_synchronous
-from lanet_live.pipeline import Pipeline
+from lanet_live.run.offline import run_overlapped, run_synchronous
+from lanet_live.run.pipeline import Pipeline
 from lanet_live.run_summary import RunEnd
 from tests.fakes import FakeEngine, FakeSource, FakeTracker, ListSink, make_result, make_track
 
@@ -278,7 +278,7 @@ def test_ctrl_c_before_all_stages_run_leaves_none_behind(monkeypatch):
         run._decoder.start()
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("lanet_live.offline._OverlappedRun.start", start_one)
+    monkeypatch.setattr("lanet_live.run.offline._OverlappedRun.start", start_one)
     setting = Setting(source=FakeSource(100_000))
     with pytest.raises(KeyboardInterrupt):
         setting.run(run_overlapped)

@@ -4,13 +4,13 @@ import threading
 
 import pytest
 
-from engines.errors import BackendUnavailable, BuildInterrupted
+from lanet_engines.errors import BackendUnavailable, BuildInterrupted
 from lanet_live.capture.base import SourceReport
 from lanet_live.capture.reconnecting import ReconnectPolicy
 from lanet_live.capture.video_file import VideoFileSource
 from lanet_live.errors import SourceLost, SourceUnavailable
-from lanet_live.runner import RunState
-from lanet_live.runner_events import (
+from lanet_live.run.live import RunState
+from lanet_live.run.live_events import (
     CameraBack,
     CameraLost,
     PipelineOpened,

@@ -4,10 +4,10 @@ import threading
 
 import pytest
 
-from engines.errors import BackendUnavailable
+from lanet_engines.errors import BackendUnavailable
 from lanet_live.errors import SinkError
-from lanet_live.runner import RunState
-from lanet_live.runner_events import (
+from lanet_live.run.live import RunState
+from lanet_live.run.live_events import (
     SinkFailed,
 )
 from tests.fakes import ListSink

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from lanet_live.stats import RunStats
+from lanet_live.run.stats import RunStats
 from tests.fakes import make_facts, make_result
 
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from trainer.backbones import Backbone, Tail
-from trainer.methods.base import Batch, Progress
+from lanet_trainer.backbones import Backbone, Tail
+from lanet_trainer.methods.base import Batch, Progress
 
 N_CLASSES = 7
 # Networks this small only lose time when their operations are split over threads.

@@ -12,14 +12,14 @@ timm = pytest.importorskip("timm")
 
 from safetensors.torch import save_file  # noqa: E402
 
-from trainer.backbones import (  # noqa: E402
+from lanet_trainer.backbones import (  # noqa: E402
     build_backbone,
     compile_backbones,
     pool,
     split_stem,
 )
-from trainer.errors import CheckpointError, ConfigError  # noqa: E402
-from trainer.methods.classifier import Classifier  # noqa: E402
+from lanet_trainer.errors import CheckpointError, ConfigError  # noqa: E402
+from lanet_trainer.methods.classifier import Classifier  # noqa: E402
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.prepared_sets import write_prepared
-from trainer.benchmark import (
+from lanet_trainer.commands.main import main
+from lanet_trainer.comparison.benchmark import (
     BUDGETS,
     GRID,
     Cell,
@@ -16,9 +16,9 @@ from trainer.benchmark import (
     make_config,
     table_cells,
 )
-from trainer.benchmark_report import summarise, write_grid, write_table
-from trainer.cli import main
-from trainer.errors import ConfigError
+from lanet_trainer.comparison.report import summarise, write_grid, write_table
+from lanet_trainer.errors import ConfigError
+from tests.prepared_sets import write_prepared
 
 SEEDS = {"baseline": (0, 1), "lanet": (0,)}
 

@@ -3,18 +3,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engines.artefact import read_artefact
-from engines.build_parity import make_probe_crops
-from engines.errors import EngineBuildError
-from engines.registry import open_engine
+from lanet_engines.building.parity import make_probe_crops
+from lanet_engines.errors import EngineBuildError
+from lanet_engines.registry import open_engine
+from lanet_engines.storage.artefact import read_artefact
+from lanet_trainer.commands.build import parse_gpus
+from lanet_trainer.commands.main import main
 from tests.tiny_model import tiny_spec
-from trainer.cli import main
-from trainer.commands.build import parse_gpus
 
 
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engines.cache.default_cache_folder", lambda: tmp_path / "cache")
+    monkeypatch.setattr(
+        "lanet_engines.storage.cache.default_cache_folder", lambda: tmp_path / "cache"
+    )
 
 
 def test_families_and_capabilities_can_be_mixed() -> None:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from lanet_live.expression.uncertainty import softmax
-from trainer.calibration import fit_offsets, fit_temperature, soft_nll
-from trainer.errors import DataError
+from lanet_trainer.errors import DataError
+from lanet_trainer.evaluation.calibration import fit_offsets, fit_temperature, soft_nll
 
 
 @pytest.mark.parametrize("measure", ["js", "nll"])

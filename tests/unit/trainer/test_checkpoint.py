@@ -8,15 +8,15 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from trainer.checkpoint import (
+from lanet_trainer.errors import CheckpointError, ConfigError
+from lanet_trainer.training.checkpoint import (
     load_exactly,
     load_optimizer,
     optimizer_tensors,
     read_checkpoint,
     write_checkpoint,
 )
-from trainer.config import FitConfig
-from trainer.errors import CheckpointError, ConfigError
+from lanet_trainer.training.config import FitConfig
 
 
 def test_tensors_and_state_come_back(tmp_path: Path) -> None:

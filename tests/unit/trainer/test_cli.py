@@ -11,15 +11,15 @@ from pathlib import Path
 import psutil
 import pytest
 
+from lanet_trainer.commands import main as cli
 from tests.prepared_sets import write_prepared
-from trainer import cli
 
 PROJECT_ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_help_loads_no_heavy_package() -> None:
     code = (
-        "import sys; from trainer.cli import main\n"
+        "import sys; from lanet_trainer.commands.main import main\n"
         "try: main(['--help'])\n"
         "except SystemExit: pass\n"
         "heavy = {'torch', 'timm', 'cv2', 'mediapipe', 'pandas', 'onnx'} & set(sys.modules)\n"
@@ -51,7 +51,7 @@ def test_unknown_option_exits_with_2(arguments: list[str]) -> None:
 def test_missing_extra_is_one_sentence() -> None:
     code = (
         "import sys; sys.modules['timm'] = None\n"
-        "from trainer.cli import main\n"
+        "from lanet_trainer.commands.main import main\n"
         "sys.exit(main(['fit', '--data', 'd', '--out', 'o']))"
     )
     finished = subprocess.run(
@@ -72,7 +72,16 @@ def test_ending_the_group_keeps_a_checkpoint_to_go_on_from(
     """Ctrl-C in a terminal and the end of a batch job reach the loader's workers as well."""
     data = write_prepared(tmp_path / "tiny", sizes={"train": 1000, "valid": 8})
     out = tmp_path / "run"
-    command = [sys.executable, "-m", "trainer.cli", "fit", "--out", str(out), "--log-every", "1"]
+    command = [
+        sys.executable,
+        "-m",
+        "lanet_trainer.commands.main",
+        "fit",
+        "--out",
+        str(out),
+        "--log-every",
+        "1",
+    ]
     options = ["--data", str(data), "--method", "baseline", "--backbone", "test_resnet"]
     options += ["--size", "96", "--batch-size", "100", "--epochs", "100000", "--workers", "1"]
     process = subprocess.Popen(

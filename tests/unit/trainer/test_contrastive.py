@@ -5,8 +5,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from trainer.errors import ConfigError
-from trainer.methods.contrastive import EMPTY_LABEL, KeyQueue, contrastive_loss, pseudo_labels
+from lanet_trainer.errors import ConfigError
+from lanet_trainer.methods.contrastive import EMPTY_LABEL, KeyQueue, contrastive_loss, pseudo_labels
 
 T = 0.1
 

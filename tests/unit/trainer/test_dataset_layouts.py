@@ -9,14 +9,14 @@ import cv2
 import numpy as np
 import pytest
 
+from lanet_trainer.datasets.affectnet import read_affectnet
+from lanet_trainer.datasets.base import hold_out
+from lanet_trainer.datasets.ferplus import read_ferplus
+from lanet_trainer.datasets.ferplus_tables import read_ferplus_tables
+from lanet_trainer.datasets.files import open_source
+from lanet_trainer.datasets.rafdb import read_rafdb
+from lanet_trainer.errors import ConfigError, DataError
 from tests.dataset_files import sample_ids, write_lines, write_picture
-from trainer.datasets.affectnet import read_affectnet
-from trainer.datasets.base import hold_out
-from trainer.datasets.ferplus import read_ferplus
-from trainer.datasets.ferplus_tables import read_ferplus_tables
-from trainer.datasets.files import open_source
-from trainer.datasets.rafdb import read_rafdb
-from trainer.errors import ConfigError, DataError
 
 # FER+
 

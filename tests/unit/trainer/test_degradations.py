@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from lanet_live.resources import asset_path
-from trainer.degradations import STRENGTHS, degrade
+from lanet_trainer.evaluation.degradations import STRENGTHS, degrade
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from lanet_trainer.methods.contrastive import EMPTY_LABEL
 from tests import distributed_state
-from trainer.methods.contrastive import EMPTY_LABEL
 
 PROJECT_ROOT = Path(distributed_state.__file__).resolve().parents[1]
 

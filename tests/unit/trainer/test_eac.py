@@ -6,10 +6,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from trainer.backbones import Backbone, Tail
-from trainer.errors import ConfigError
-from trainer.methods.base import Batch, Progress
-from trainer.methods.eac import EAC, EACSettings, class_attention, consistency_loss
+from lanet_trainer.backbones import Backbone, Tail
+from lanet_trainer.errors import ConfigError
+from lanet_trainer.methods.base import Batch, Progress
+from lanet_trainer.methods.eac import EAC, EACSettings, class_attention, consistency_loss
 
 
 @pytest.fixture

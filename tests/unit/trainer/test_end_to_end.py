@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from trainer.end_to_end import EndToEndBatches
-from trainer.surroundings import surround
+from lanet_trainer.evaluation.end_to_end import EndToEndBatches
+from lanet_trainer.surroundings import surround
 
 DEMO = Path(__file__).resolve().parents[3] / "assets" / "demo.mp4"
 

@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lanet_trainer.commands.main import main
+from lanet_trainer.errors import ConfigError
+from lanet_trainer.labels import final_estimate
+from lanet_trainer.labels.final_estimate import estimate_again, open_finished_run
+from lanet_trainer.labels.mined import MinedLabels, read_mined_labels
 from tests.prepared_sets import write_prepared
-from trainer import final_estimate
-from trainer.cli import main
-from trainer.errors import ConfigError
-from trainer.final_estimate import estimate_again, open_finished_run
-from trainer.mined_labels import MinedLabels, read_mined_labels
 
 N_TRAIN = 40
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from lanet_trainer.datasets.files import open_source
+from lanet_trainer.datasets.folder import read_folder
+from lanet_trainer.errors import DataError
 from tests.dataset_files import sample_ids, write_lines, write_picture
-from trainer.datasets.files import open_source
-from trainer.datasets.folder import read_folder
-from trainer.errors import DataError
 
 
 def _classes(root: Path, *names: str) -> Path:

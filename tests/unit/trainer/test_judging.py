@@ -6,11 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from trainer.errors import DataError
-from trainer.judging import Answers, judge
-from trainer.prediction_table import image_names, read_predictions, write_predictions
-from trainer.predictions import Predictions, from_probabilities, predict
-from trainer.report import to_markdown, write_report
+from lanet_trainer.errors import DataError
+from lanet_trainer.evaluation.judging import Answers, judge
+from lanet_trainer.evaluation.prediction_table import (
+    image_names,
+    read_predictions,
+    write_predictions,
+)
+from lanet_trainer.evaluation.predictions import Predictions, from_probabilities, predict
+from lanet_trainer.evaluation.report import to_markdown, write_report
 
 LABELS = ("neutral", "happiness", "contempt")
 IDS = ("a.png", "b.png", "c.png", "d.png")
@@ -121,7 +125,7 @@ def test_report_is_json_markdown_and_figures(tmp_path: Path) -> None:
 
 
 def test_engine_predictions_are_the_apps_own(tiny_model_path: Path) -> None:
-    from engines.registry import open_engine
+    from lanet_engines.registry import open_engine
     from lanet_live.expression.uncertainty import softmax
 
     engine = open_engine(tiny_model_path, backend="onnxruntime")

@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from trainer.errors import ConfigError
-from trainer.methods.label_distribution import (
+from lanet_trainer.errors import ConfigError
+from lanet_trainer.methods.label_distribution import (
     ContributionScore,
     LabelDistributionEstimator,
     SampleFeatures,
@@ -12,7 +12,7 @@ from trainer.methods.label_distribution import (
     find_neighbours,
     kl_to_prediction,
 )
-from trainer.methods.sample_copies import average_over_copies, is_first_copy
+from lanet_trainer.methods.sample_copies import average_over_copies, is_first_copy
 
 G, C, K = 12, 7, 4
 

@@ -7,19 +7,19 @@ import numpy as np
 import pytest
 import torch
 
-from tests.prepared_sets import write_prepared
-from tests.training_fakes import tiny_config
-from trainer.checkpoint import CHECKPOINT_FILE, write_checkpoint
-from trainer.cli import main
-from trainer.config import FitConfig
-from trainer.run_folder import RunFacts
-from trainer.suspects import (
+from lanet_trainer.commands.main import main
+from lanet_trainer.labels.suspects import (
     average_precision,
     confident_shares,
     precision_at,
     rank_suspects,
 )
-from trainer.training_data import choose_training_data, open_for_training
+from lanet_trainer.training.checkpoint import CHECKPOINT_FILE, write_checkpoint
+from lanet_trainer.training.config import FitConfig
+from lanet_trainer.training.run_folder import RunFacts
+from lanet_trainer.training.training_data import choose_training_data, open_for_training
+from tests.prepared_sets import write_prepared
+from tests.training_fakes import tiny_config
 
 KNOWN_FLIPS = 6
 

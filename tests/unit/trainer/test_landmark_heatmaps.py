@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from trainer.methods.landmark_heatmaps import (
+from lanet_trainer.methods.landmark_heatmaps import (
     adaptive_wing,
     heatmap_sigma,
     landmark_loss,

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from trainer.backbones import Backbone, build_backbone, pool
-from trainer.errors import ConfigError
-from trainer.methods.base import Batch, Progress, StepOutput
-from trainer.methods.lanet import LANet, LANetSettings
-from trainer.methods.lanet_network import LandmarkBranch, make_twin, update_twin
+from lanet_trainer.backbones import Backbone, build_backbone, pool
+from lanet_trainer.errors import ConfigError
+from lanet_trainer.methods.base import Batch, Progress, StepOutput
+from lanet_trainer.methods.lanet import LANet, LANetSettings
+from lanet_trainer.methods.lanet_network import LandmarkBranch, make_twin, update_twin
 
 MakeBatch = Callable[..., Batch]
 

@@ -5,16 +5,16 @@ import numpy as np
 import pytest
 import torch
 
-from engines.preprocessing import preprocess
-from engines.spec import ModelSpec
+from lanet_engines.preprocessing import preprocess
+from lanet_engines.spec import ModelSpec
 from lanet_live.face.alignment import align_face
 from lanet_live.face.template import TEMPLATE_ID
+from lanet_trainer.datasets.prepared import PreparedSplit, open_prepared
+from lanet_trainer.errors import ConfigError
+from lanet_trainer.methods.base import Batch
+from lanet_trainer.training.loader import EvalLoader, LoaderConfig, Normaliser, TrainLoader
+from lanet_trainer.training.samplers import EpochSampler
 from tests.prepared_sets import LABELS, write_prepared
-from trainer.datasets.prepared import PreparedSplit, open_prepared
-from trainer.errors import ConfigError
-from trainer.loader import EvalLoader, LoaderConfig, Normaliser, TrainLoader
-from trainer.methods.base import Batch
-from trainer.samplers import EpochSampler
 
 SIDE = 32
 

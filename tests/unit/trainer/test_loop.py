@@ -6,6 +6,14 @@ from typing import Any
 import pytest
 import torch
 
+from lanet_trainer.backbones import build_backbone
+from lanet_trainer.errors import CheckpointError, ConfigError, TrainerError
+from lanet_trainer.methods.base import Method
+from lanet_trainer.methods.registry import method_class
+from lanet_trainer.seeding import seed_torch
+from lanet_trainer.training.checkpoint import CHECKPOINT_FILE
+from lanet_trainer.training.fit import share_batch_statistics
+from lanet_trainer.training.loop import BEST_FILE, LAST_FILE, Job, TrainingLoop
 from tests.training_fakes import (
     QuietWatcher,
     TinyBatches,
@@ -13,14 +21,6 @@ from tests.training_fakes import (
     tiny_backbone,
     tiny_config,
 )
-from trainer.backbones import build_backbone
-from trainer.checkpoint import CHECKPOINT_FILE
-from trainer.errors import CheckpointError, ConfigError, TrainerError
-from trainer.fit import share_batch_statistics
-from trainer.loop import BEST_FILE, LAST_FILE, Job, TrainingLoop
-from trainer.methods.base import Method
-from trainer.methods.registry import method_class
-from trainer.seeding import seed_torch
 
 
 def _loop(folder: Path, watcher: QuietWatcher, *, width: int = 8, **changes: Any) -> TrainingLoop:

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 import torch
 
+from lanet_trainer.errors import ConfigError
+from lanet_trainer.export.export import TOLERANCE, ExportOptions, export_run
+from lanet_trainer.methods.registry import METHODS
+from lanet_trainer.training.loop import Job, TrainingLoop
+from lanet_trainer.training.run_folder import RunFacts, build_method, load_network
 from tests.training_fakes import QuietWatcher, TinyBatches, tiny_config
-from trainer.errors import ConfigError
-from trainer.export import TOLERANCE, ExportOptions, export_run
-from trainer.loop import Job, TrainingLoop
-from trainer.methods.registry import METHODS
-from trainer.run_folder import RunFacts, build_method, load_network
 
 CLASSES = ("happiness", "neutral", "surprise")
 FACTS = RunFacts(

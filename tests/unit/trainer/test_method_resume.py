@@ -6,6 +6,10 @@ from typing import Any
 import pytest
 import torch
 
+from lanet_trainer.methods.registry import METHODS, method_class
+from lanet_trainer.seeding import seed_torch
+from lanet_trainer.training.checkpoint import CHECKPOINT_FILE
+from lanet_trainer.training.loop import Job, TrainingLoop
 from tests.training_fakes import (
     QuietWatcher,
     TinyBatches,
@@ -13,10 +17,6 @@ from tests.training_fakes import (
     tiny_backbone,
     tiny_config,
 )
-from trainer.checkpoint import CHECKPOINT_FILE
-from trainer.loop import Job, TrainingLoop
-from trainer.methods.registry import METHODS, method_class
-from trainer.seeding import seed_torch
 
 # LA-Net's neighbours must fit a batch of 8; the others' state must begin to change early enough.
 SMALL: dict[str, dict[str, Any]] = {"lanet": {"n_neighbours": 3, "queue_size": 20}}

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from trainer.metrics import (
+from lanet_trainer.metrics import (
     Judged,
     accuracy,
     area_under_risk_coverage,

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from engines.onnx_file import read_model_file
+from lanet_engines.onnx_model.file import read_model_file
+from lanet_trainer.errors import ConfigError
+from lanet_trainer.evaluation.model_card import BEGIN, END, Measured, replace_figures, write_figures
 from scripts import model_card as script
 from tests.tiny_model import LABELS, tiny_spec, write_tiny_model
-from trainer.errors import ConfigError
-from trainer.model_card import BEGIN, END, Measured, replace_figures, write_figures
 
 OFFSETS = [-0.25, *[0.05] * (len(LABELS) - 1)]
 CARD = f"# Card\n\n{BEGIN}\nold\n{END}\n\nBy hand.\n"

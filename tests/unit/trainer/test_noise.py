@@ -3,8 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from trainer.errors import ConfigError, DataError
-from trainer.noise import CONFUSED_WITH, apply_noise, confusion_map, hash_labels, parse_noise
+from lanet_trainer.errors import ConfigError, DataError
+from lanet_trainer.noise import CONFUSED_WITH, apply_noise, confusion_map, hash_labels, parse_noise
 
 RAF = ("surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutral")
 RAF_COUNTS = (1290, 281, 717, 4772, 1982, 705, 2524)

@@ -4,7 +4,11 @@ import pytest
 import torch
 from torch import nn
 
-from trainer.optimisation import AveragedWeights, _split_by_decay, learning_rate_factor
+from lanet_trainer.training.optimisation import (
+    AveragedWeights,
+    _split_by_decay,
+    learning_rate_factor,
+)
 
 
 def _factor(schedule: str, step: int) -> float:

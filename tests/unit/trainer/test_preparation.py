@@ -10,17 +10,17 @@ import numpy as np
 import pytest
 
 from lanet_live.face.alignment import estimate_frame_to_crop
+from lanet_trainer.commands.main import main
+from lanet_trainer.datasets import blocks
+from lanet_trainer.datasets.base import DatasetListing
+from lanet_trainer.datasets.chips import MAX_CHIP_SIDE_PX
+from lanet_trainer.datasets.files import open_source
+from lanet_trainer.datasets.folder import read_folder
+from lanet_trainer.datasets.preparation import PreparationOptions, prepare
+from lanet_trainer.datasets.prepared import open_prepared
+from lanet_trainer.errors import DataError
+from lanet_trainer.landmarks import PLAIN, STRICT, TrainingFaceFinder
 from tests.prepared_sets import face_landmarks
-from trainer.cli import main
-from trainer.datasets import blocks
-from trainer.datasets.base import DatasetListing
-from trainer.datasets.chips import MAX_CHIP_SIDE_PX
-from trainer.datasets.files import open_source
-from trainer.datasets.folder import read_folder
-from trainer.datasets.preparation import PreparationOptions, prepare
-from trainer.datasets.prepared import open_prepared
-from trainer.errors import DataError
-from trainer.landmarks import PLAIN, STRICT, TrainingFaceFinder
 
 
 class InlineExecutor:

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from lanet_live.face.alignment import estimate_frame_to_crop
+from lanet_trainer.datasets.prepared import open_prepared
+from lanet_trainer.errors import ConfigError, DataError
 from tests.prepared_sets import LABELS, write_prepared
-from trainer.datasets.prepared import open_prepared
-from trainer.errors import ConfigError, DataError
 
 
 @pytest.fixture

@@ -11,21 +11,26 @@ import numpy as np
 import onnx
 import pytest
 
-from engines.onnx_file import read_model_file
-from engines.registry import open_engine
-from engines.spec import METADATA_KEY
+from lanet_engines.onnx_model.file import read_model_file
+from lanet_engines.registry import open_engine
+from lanet_engines.spec import METADATA_KEY
 from lanet_live.face.still import StillFaceFinder
 from lanet_live.resources import asset_path
+from lanet_trainer.commands.main import main
+from lanet_trainer.errors import DataError
+from lanet_trainer.evaluation.degradations import CLEAN, STRENGTHS
+from lanet_trainer.evaluation.logistic import cross_fitted_probability
+from lanet_trainer.evaluation.reliability import Trials, curves, doubts, run_trials
+from lanet_trainer.evaluation.reliability_report import analyse, write_reliability
+from lanet_trainer.evaluation.thresholds import (
+    Thresholds,
+    apply_thresholds,
+    choose_thresholds,
+    cross_check,
+)
+from lanet_trainer.export.description import REPORT_KIND
 from tests.prepared_sets import write_prepared
 from tests.tiny_model import LABELS, tiny_spec, write_tiny_model
-from trainer.cli import main
-from trainer.degradations import CLEAN, STRENGTHS
-from trainer.description import REPORT_KIND
-from trainer.errors import DataError
-from trainer.logistic import cross_fitted_probability
-from trainer.reliability import Trials, curves, doubts, run_trials
-from trainer.reliability_report import analyse, write_reliability
-from trainer.thresholds import Thresholds, apply_thresholds, choose_thresholds, cross_check
 
 
 @pytest.fixture(scope="module")

@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from lanet_trainer.backbones import Backbone
+from lanet_trainer.errors import ConfigError
+from lanet_trainer.methods.base import Batch, Progress
+from lanet_trainer.methods.rul import RUL, MapHead, RULSettings, mix, mixing_weights
 from tests.training_fakes import tiny_config
-from trainer.backbones import Backbone
-from trainer.errors import ConfigError
-from trainer.methods.base import Batch, Progress
-from trainer.methods.rul import RUL, MapHead, RULSettings, mix, mixing_weights
 
 
 @pytest.fixture

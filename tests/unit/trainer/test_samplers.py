@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from trainer.errors import ConfigError
-from trainer.samplers import EpochSampler, class_quotas, count_repetitions
+from lanet_trainer.errors import ConfigError
+from lanet_trainer.training.samplers import EpochSampler, class_quotas, count_repetitions
 
 # RAF-DB train: anger, disgust, fear, happiness, sadness, surprise, neutral.
 RAF_COUNTS = np.array([705, 717, 281, 4772, 1982, 1290, 2524])

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from trainer.backbones import Backbone
-from trainer.errors import ConfigError
-from trainer.methods.base import Batch, Progress, StepOutput
-from trainer.methods.slm_aea import (
+from lanet_trainer.backbones import Backbone
+from lanet_trainer.errors import ConfigError
+from lanet_trainer.methods.base import Batch, Progress, StepOutput
+from lanet_trainer.methods.slm_aea import (
     SLMAEA,
     SLMAEASettings,
     first_label_logits,

@@ -3,10 +3,10 @@
 import json
 from pathlib import Path
 
-from engines.onnx_file import read_model_file
+from lanet_engines.onnx_model.file import read_model_file
+from lanet_trainer.commands.main import main
 from scripts.train_ten_minutes import Recipe, commands, parse_arguments
 from tests.prepared_sets import LABELS, write_prepared
-from trainer.cli import main
 
 
 def test_every_step_runs_and_ends_in_a_model_and_its_figures(tmp_path: Path) -> None:

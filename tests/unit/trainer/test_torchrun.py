@@ -10,16 +10,22 @@ from pathlib import Path
 import pytest
 import torch
 
+from lanet_trainer.training.loop import LAST_FILE
 from tests.prepared_sets import write_prepared
 from tests.training_fakes import tensors_of
-from trainer.loop import LAST_FILE
 
 PROJECT_ROOT = Path(__file__).resolve().parents[3]
 
 
 def _fit(data: Path, out: Path, *, n_processes: int, options: tuple[str, ...] = ()) -> None:
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    command = [sys.executable, *(launcher if n_processes == 2 else []), "-m", "trainer.cli", "fit"]
+    command = [
+        sys.executable,
+        *(launcher if n_processes == 2 else []),
+        "-m",
+        "lanet_trainer.commands.main",
+        "fit",
+    ]
     # Layer norm in place of batch norm, whose statistics are each process's own on a CPU.
     command += ["--backbone", "test_convnext", "--size", "32", "--precision", "fp32", "--quiet"]
     command += ["--data", str(data), "--out", str(out), "--workers", "0", "--threads", "1"]

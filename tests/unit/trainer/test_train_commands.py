@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engines.onnx_file import read_model_file
-from engines.registry import open_engine
+from lanet_engines.onnx_model.file import read_model_file
+from lanet_engines.registry import open_engine
+from lanet_trainer.commands.main import main
+from lanet_trainer.datasets.prepared import open_prepared
+from lanet_trainer.training.loader import EvalLoader
+from lanet_trainer.training.torch_engine import TorchEngine
 from tests.prepared_sets import LABELS, write_prepared
-from trainer.cli import main
-from trainer.datasets.prepared import open_prepared
-from trainer.loader import EvalLoader
-from trainer.torch_engine import TorchEngine
 
 
 @pytest.fixture(scope="module")

@@ -7,16 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.prepared_sets import LABELS, write_prepared
-from trainer.commands.fit import add_arguments, to_config
-from trainer.config import FitConfig
-from trainer.datasets.layout import read_samples, write_samples
-from trainer.errors import ConfigError
-from trainer.training_data import (
+from lanet_trainer.commands.fit import add_arguments, to_config
+from lanet_trainer.datasets.layout import read_samples, write_samples
+from lanet_trainer.errors import ConfigError
+from lanet_trainer.training.config import FitConfig
+from lanet_trainer.training.training_data import (
     TrainingData,
     choose_training_data,
     open_for_training,
 )
+from tests.prepared_sets import LABELS, write_prepared
 
 
 def _config(data: Path, *options: str) -> FitConfig:

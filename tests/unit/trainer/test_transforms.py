@@ -4,10 +4,9 @@ import pytest
 
 from lanet_live.face.alignment import cut_crop, estimate_frame_to_crop
 from lanet_live.face.template import TEMPLATE_INDICES, TEMPLATE_UNIT
-from tests.prepared_sets import face_landmarks
-from trainer.errors import ConfigError
-from trainer.landmarks import MESH_POINTS, MIRRORED
-from trainer.transforms import (
+from lanet_trainer.errors import ConfigError
+from lanet_trainer.landmarks import MESH_POINTS, MIRRORED
+from lanet_trainer.transforms import (
     PRESETS,
     Augmentation,
     Draw,
@@ -17,6 +16,7 @@ from trainer.transforms import (
     move_points,
     named_augmentation,
 )
+from tests.prepared_sets import face_landmarks
 
 SIDE = 64
 

@@ -3,9 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from trainer.datasets.ferplus import read_ferplus
-from trainer.datasets.files import open_source
-from trainer.datasets.vote_rules import apply_vote_rule
+from lanet_trainer.datasets.ferplus import read_ferplus
+from lanet_trainer.datasets.files import open_source
+from lanet_trainer.datasets.vote_rules import apply_vote_rule
 
 
 def _apply(rule: str, *rows: list[int]) -> tuple[list[int], np.ndarray]:

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from engines.errors import EngineError
+from lanet_engines.errors import EngineError
 from lanet_live.analysis.item import AnalysisItem, ItemState
 from lanet_live.analysis.options import AnalysisOptions
 from lanet_live.analysis.queue import AnalysisQueue

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from engines.errors import EngineError
+from lanet_engines.errors import EngineError
 from lanet_live.config import EstimatorConfig
 from lanet_live.expression.estimator import ExpressionEstimator
 from lanet_live.expression.uncertainty import mutual_information, normalised_entropy, softmax

@@ -6,8 +6,8 @@ import av
 import numpy as np
 import pytest
 
+from lanet_live.drawing.overlay import draw_card, draw_result
 from lanet_live.errors import ConfigError, SinkError
-from lanet_live.overlay import draw_card, draw_result
 from lanet_live.review.edits import Edits, Limits
 from lanet_live.review.export_table import ExportSpan
 from lanet_live.review.export_video import export_video

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from lanet_live.palette import CLASS_COLORS
+from lanet_live.drawing.palette import CLASS_COLORS
 from lanet_live.sinks.plot import PlotSink
 from tests.fakes import LABELS, make_result
 

@@ -1,0 +1,1 @@
+"""Compile a model for a runtime and prove that it is still the same model."""

@@ -1,0 +1,1 @@
+"""OpenVINO: CPUs of any maker, Intel GPUs and NPUs."""

@@ -1,0 +1,1 @@
+"""What engines keep on disk: built artefacts and the cache of them."""

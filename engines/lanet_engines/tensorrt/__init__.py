@@ -1,0 +1,4 @@
+"""TensorRT on NVIDIA GPUs.
+
+It compiles when a model is opened, so building and running stand together here.
+"""

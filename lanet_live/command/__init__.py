@@ -1,0 +1,1 @@
+"""The terminal: arguments, the headless runs, `--doctor`, progress."""

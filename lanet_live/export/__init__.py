@@ -1,0 +1,1 @@
+"""Analyse files or a camera into tables, videos and pictures."""

@@ -1,0 +1,148 @@
+"""Puts sources, models and pipelines together, for the window and the command line alike.
+
+Everything is checked early and opened late: a bad model file is refused at once, while trackers and
+engines come to life in the thread that uses them.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from lanet_engines.onnx_model.file import read_model_file
+from lanet_engines.options import OpenOptions, ProgressCallback
+from lanet_engines.registry import BACKENDS, open_with_options
+from lanet_engines.spec import ModelSpec
+from lanet_engines.storage.artefact import is_artefact, read_artefact
+from lanet_live.capture.base import FrameSource, SourceFactory, SourceFacts
+from lanet_live.capture.selected import FrameSelection, SelectedSource
+from lanet_live.config import DEFAULT_MODEL, EngineConfig, LiveConfig, SourceConfig
+from lanet_live.errors import ConfigError
+from lanet_live.face.template import TEMPLATE_ID
+from lanet_live.resources import asset_path
+from lanet_live.run.pipeline import Pipeline, PipelineFactory
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A model that was read and checked, but not opened on a runtime.
+
+    Attributes:
+        path: ONNX file, or folder of a built engine.
+        spec: The model's own description.
+        sha256: Of the ONNX file, hex.
+    """
+
+    path: Path
+    spec: ModelSpec
+    sha256: str
+
+
+def load_model(config: EngineConfig) -> LoadedModel:
+    """Read and check the model and the choice of runtime.
+
+    Raises:
+        ConfigError: The model was trained with another face alignment or is missing, or there is
+            no such runtime.
+        EngineError: The file or folder is not a usable model.
+    """
+    if config.backend not in ("auto", *BACKENDS):
+        raise ConfigError(
+            f"There is no engine {config.backend}; choose auto, {', '.join(BACKENDS)}."
+        )
+    path = config.model_path or asset_path(DEFAULT_MODEL)
+    model = _read_model(path)
+    if model.spec.alignment != TEMPLATE_ID:
+        raise ConfigError(
+            f"The model {path} was trained with the face alignment {model.spec.alignment}, this "
+            f"version of LA-Net Live cuts faces by {TEMPLATE_ID}; train or export it again."
+        )
+    return model
+
+
+def build_source_factory(
+    source: SourceConfig, *, selection: FrameSelection | None = None
+) -> SourceFactory:
+    """Return what opens the source in the thread that reads it.
+
+    Args:
+        source: Which one.
+        selection: Which part of it; None takes every frame.
+    """
+
+    def create() -> FrameSource:
+        created = _create_source(source)
+        return created if selection is None else SelectedSource(created, selection)
+
+    return create
+
+
+def build_pipeline_factory(
+    config: LiveConfig,
+    model: LoadedModel | None = None,
+    *,
+    on_compiling: ProgressCallback | None = None,
+) -> PipelineFactory:
+    """Return what opens tracker and engine in the thread that uses them.
+
+    Args:
+        config: Model, runtime, thresholds, faces.
+        model: What `load_model` returned for this config, if it was called already.
+        on_compiling: Told how far it is when the engine must be compiled first.
+
+    Raises:
+        ConfigError: The model does not fit this version or is missing.
+        EngineError: The model is not usable.
+    """
+    model_path = (model or load_model(config.engine)).path
+
+    def create(facts: SourceFacts) -> Pipeline:
+        # Imported here: it brings MediaPipe, which the command line's help must not wait for.
+        from lanet_live.face.tracker import FaceTracker
+
+        options = OpenOptions(
+            precision=config.engine.precision,
+            device=config.engine.device,
+            threads=config.engine.threads,
+            on_progress=on_compiling,
+        )
+        engine = open_with_options(model_path, options, backend=config.engine.backend)
+        try:
+            tracker = FaceTracker(
+                max_faces=config.max_faces, has_independent_frames=facts.has_independent_frames
+            )
+        except BaseException:
+            engine.close()
+            raise
+        return Pipeline(tracker, engine, config.pipeline)
+
+    return create
+
+
+def _read_model(path: Path) -> LoadedModel:
+    if is_artefact(path):
+        artefact = read_artefact(path)
+        return LoadedModel(path, artefact.spec, artefact.model_sha256)
+    model = read_model_file(path)
+    return LoadedModel(path, model.spec, model.sha256)
+
+
+def _create_source(source: SourceConfig) -> FrameSource:
+    """Construct a source; each module is imported only when it is used."""
+    if source.kind == "camera":
+        from lanet_live.capture.camera import CameraSource
+
+        return CameraSource(0 if source.camera is None else source.camera, size_wh=source.size_wh)
+    if source.kind == "synthetic":
+        from lanet_live.capture.synthetic import SyntheticSource
+
+        return SyntheticSource()
+    if source.path is None:
+        raise ValueError(f"a source of kind {source.kind!r} needs a path")
+    if source.kind == "video":
+        from lanet_live.capture.video_file import VideoFileSource
+
+        return VideoFileSource(source.path)
+    if source.kind == "images":
+        from lanet_live.capture.image_folder import ImageFolderSource
+
+        return ImageFolderSource(source.path)
+    raise ValueError(f"unknown kind of source {source.kind!r}")

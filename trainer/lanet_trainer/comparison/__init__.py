@@ -1,0 +1,1 @@
+"""Repeat the comparisons of the papers: methods, noise rates, seeds."""

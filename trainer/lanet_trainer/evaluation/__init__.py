@@ -1,0 +1,1 @@
+"""Measure models and engines: figures, calibration, reliability, the model card."""

@@ -1,0 +1,1 @@
+"""Write the network of a run as a model file."""

@@ -1,0 +1,1 @@
+"""What a run says of its training labels: mined distributions and suspects."""

@@ -1,0 +1,119 @@
+"""The methods that can be trained: a literal table, read without importing any of them.
+
+The default schedules are those of the official code of each method (see docs/methods.md); where
+the code gives none, those of the method it is usually compared with.
+"""
+
+import difflib
+import importlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lanet_trainer.errors import ConfigError
+
+if TYPE_CHECKING:
+    from lanet_trainer.methods.base import Method
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a network is optimised. Every field can be overridden on the command line.
+
+    Attributes:
+        epochs: Passes over the training set.
+        batch_size: Over all processes.
+        optimizer: "adam", "adamw" or "sgd".
+        learning_rate: At the peak of the schedule.
+        weight_decay: Of the optimiser.
+        schedule: "exp" (times 0.9 an epoch), "cosine", "linear" (to 0) or "one-cycle".
+        sampler: "shuffle", "balanced" or "progressive".
+        mean: Normalisation, per channel, on the 0 to 1 scale.
+        std: Likewise.
+    """
+
+    epochs: int
+    batch_size: int
+    optimizer: str
+    learning_rate: float
+    weight_decay: float
+    schedule: str
+    sampler: str
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class MethodEntry:
+    """Where a method lives and how it is trained unless told otherwise."""
+
+    module: str
+    class_name: str
+    summary: str
+    recipe: Recipe
+
+
+_IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
+_HALF = {"mean": (0.5, 0.5, 0.5), "std": (0.5, 0.5, 0.5)}
+_FACES = {"mean": (0.5412, 0.4324, 0.3795), "std": (0.2485, 0.2182, 0.2066)}
+
+METHODS: dict[str, MethodEntry] = {
+    "baseline": MethodEntry(
+        "lanet_trainer.methods.baseline",
+        "Baseline",
+        "cross-entropy with hard labels or vote distributions",
+        Recipe(60, 64, "adam", 1e-3, 1e-4, "exp", "shuffle", **_IMAGENET),
+    ),
+    "scn": MethodEntry(
+        "lanet_trainer.methods.scn",
+        "SCN",
+        "Self-Cure Network (CVPR 2020)",
+        Recipe(70, 64, "adam", 1e-3, 1e-4, "exp", "shuffle", **_IMAGENET),
+    ),
+    "rul": MethodEntry(
+        "lanet_trainer.methods.rul",
+        "RUL",
+        "Relative Uncertainty Learning (NeurIPS 2021)",
+        Recipe(60, 64, "adam", 2e-4, 1e-4, "exp", "shuffle", **_IMAGENET),
+    ),
+    "eac": MethodEntry(
+        "lanet_trainer.methods.eac",
+        "EAC",
+        "Erasing Attention Consistency (ECCV 2022)",
+        Recipe(60, 32, "adam", 1e-4, 1e-4, "exp", "shuffle", **_IMAGENET),
+    ),
+    "slm-aea": MethodEntry(
+        "lanet_trainer.methods.slm_aea",
+        "SLMAEA",
+        "Soft Label Mining and Average Expression Anchoring (ACCV 2022)",
+        Recipe(40, 72, "adam", 1e-3, 0.0, "cosine", "shuffle", **_HALF),
+    ),
+    "lanet": MethodEntry(
+        "lanet_trainer.methods.lanet",
+        "LANet",
+        "LA-Net, landmark-aware learning (ICCV 2023)",
+        Recipe(80, 128, "adam", 1e-3, 0.0, "linear", "progressive", **_FACES),
+    ),
+}
+
+
+def method_entry(name: str) -> MethodEntry:
+    """Look up a method.
+
+    Raises:
+        ConfigError: There is no such method; the message offers a close one.
+    """
+    entry = METHODS.get(name)
+    if entry is None:
+        close = difflib.get_close_matches(name.lower(), METHODS, n=1)
+        hint = f" Did you mean '{close[0]}'?" if close else ""
+        raise ConfigError(
+            f"There is no method called '{name}'.{hint} Methods: {', '.join(METHODS)}."
+        )
+    return entry
+
+
+def method_class(name: str) -> "type[Method]":
+    """Import a method's class."""
+    entry = method_entry(name)
+    loaded: type[Method] = getattr(importlib.import_module(entry.module), entry.class_name)
+    return loaded

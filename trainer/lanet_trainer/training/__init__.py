@@ -1,0 +1,1 @@
+"""One training run: its record, data, loop, checkpoints and folder."""

@@ -1,0 +1,140 @@
+"""What a run trains on: the chosen samples, their labels with the noise, their soft targets."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lanet_trainer.datasets.prepared import PreparedDataset, PreparedSplit, open_prepared
+from lanet_trainer.errors import ConfigError, DataError
+from lanet_trainer.noise import apply_noise, parse_noise
+from lanet_trainer.seeding import derive_seed
+from lanet_trainer.training.config import FitConfig
+
+I64Array = NDArray[np.int64]
+F32Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingData:
+    """Samples with what they are trained towards.
+
+    Attributes:
+        split: The samples in use.
+        valid: The samples epochs are chosen on; None if there are none.
+        clean_labels: (N,) int64, before the noise.
+        labels: (N,) int64, with the noise.
+        targets: (N, C) float32, each row sums to 1.
+        noise: Kind, rate, realised flips and hash of the labels, for the record of the run.
+    """
+
+    split: PreparedSplit
+    valid: PreparedSplit | None
+    clean_labels: I64Array
+    labels: I64Array
+    targets: F32Array
+    noise: dict[str, Any]
+
+
+def open_for_training(config: FitConfig) -> PreparedDataset:
+    """Open the data set, with the label rule the run asks for; it holds for the train split alone.
+
+    Raises:
+        ConfigError: The data set has no votes to train on, or the rule does not fit it.
+        DataError: There is no prepared data set.
+    """
+    dataset = open_prepared(config.data, train_rule=config.rule)
+    if config.targets == "hard":
+        return dataset
+    if not dataset.record["has_votes"]:
+        raise ConfigError(
+            f"The data set {dataset.name} has no votes: --targets {config.targets} cannot be used."
+        )
+    return open_prepared(config.data, rule="distribution")
+
+
+def choose_training_data(dataset: PreparedDataset, config: FitConfig) -> TrainingData:
+    """Select the training samples and apply the noise, once.
+
+    Raises:
+        ConfigError: The noise is not known.
+        DataError: A class has no sample, or nothing is left to train on.
+    """
+    split, valid = _choose_splits(dataset, config)
+    label, distribution = split.label, split.distribution
+    if config.targets == "votes":
+        label, distribution = _plain_shares(split)
+    chosen = _draw_part(np.flatnonzero(label >= 0), config.n_train)
+    split, clean = split.select(chosen), label[chosen]
+    _check_classes(dataset.labels, clean)
+    labels, noise = apply_noise(
+        clean,
+        parse_noise(config.noise),
+        class_names=dataset.labels,
+        seed=derive_seed(config.seed, "noise"),
+        sample_ids=split.sample_ids,
+    )
+    if config.targets == "hard":
+        targets = np.eye(len(dataset.labels), dtype=np.float32)[labels]
+    else:
+        targets = distribution[chosen].astype(np.float32)
+    return TrainingData(split, valid, clean, labels, targets, noise)
+
+
+def _draw_part(positions: I64Array, n_wanted: int) -> I64Array:
+    """Return so many of the positions, in order, the same ones in every run; 0 keeps all."""
+    if not n_wanted:
+        return positions
+    if n_wanted > len(positions):
+        raise ConfigError(
+            f"--n-train {n_wanted} asks for more than the {len(positions)} training samples."
+        )
+    generator = np.random.default_rng(derive_seed(0, "part of the training set"))
+    return np.sort(generator.choice(positions, size=n_wanted, replace=False))
+
+
+def _choose_splits(
+    dataset: PreparedDataset, config: FitConfig
+) -> tuple[PreparedSplit, PreparedSplit | None]:
+    """Return what is trained on, left-out samples included, and what epochs are chosen on."""
+    train = dataset.split("train")
+    if config.include_valid:
+        return train.joined_with(dataset.split("valid")), None
+    if "valid" not in dataset.splits:
+        return train, None
+    valid = dataset.split("valid")
+    return train, valid.select(np.flatnonzero(valid.label >= 0))
+
+
+def vote_shares(split: PreparedSplit) -> NDArray[np.float64]:
+    """Return what people said of samples that have a label, (N, C), each row sums to 1.
+
+    Shares of the votes for the classes; one-hot labels where there are no votes.
+    """
+    onehot = np.eye(len(split.class_names))[split.label]
+    if split.votes is None:
+        return onehot
+    total = split.votes.sum(axis=1, keepdims=True).astype(np.float64)
+    return np.where(total > 0, split.votes / np.maximum(total, 1), onehot)
+
+
+def _plain_shares(split: PreparedSplit) -> tuple[I64Array, F32Array]:
+    """Share the votes as they are; images that most annotators gave no class are left out."""
+    votes = split.votes
+    if votes is None:
+        raise ConfigError("The training split has no votes: take --targets hard.")
+    total = votes.sum(axis=1)
+    is_kept = total > split.n_ignored_votes
+    shares = votes / np.maximum(total, 1)[:, None]
+    return np.where(is_kept, votes.argmax(axis=1), -1).astype(np.int64), shares.astype(np.float32)
+
+
+def _check_classes(class_names: tuple[str, ...], labels: I64Array) -> None:
+    counts = np.bincount(labels, minlength=len(class_names))
+    missing = [name for name, count in zip(class_names, counts, strict=True) if not count]
+    if missing:
+        raise DataError(
+            f"No training sample is labelled {' or '.join(missing)}: a network trained on this "
+            "could never name it. Add samples, or prepare the data set without that class."
+        )
