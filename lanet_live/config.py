@@ -98,6 +98,8 @@ class ExportConfig:
         start_s: From this time of the source on; None begins at its beginning.
         end_s: Up to this time of the source; None goes to its end.
         every_n: 1 analyses every frame, 5 the first and every fifth after it.
+        n_jobs: Sources analysed at the same time, each in a process of its own.
+        resume: Leave out what an earlier run has finished, and do again what it began.
     """
 
     formats: tuple[str, ...]
@@ -107,6 +109,8 @@ class ExportConfig:
     start_s: float | None = None
     end_s: float | None = None
     every_n: int = 1
+    n_jobs: int = 1
+    resume: bool = False
 
 
 @dataclass(frozen=True, slots=True)

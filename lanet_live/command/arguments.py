@@ -33,6 +33,8 @@ examples:
   lanet-live --video a.mp4 b.mov --export csv --out results/
                                                    tables of two files, no display needed
   lanet-live --video a.mp4 --export csv video plot --columns full
+  lanet-live --video *.mp4 --export csv --out results/ --jobs 4 --resume
+                                                   four files at a time; begun again, it goes on
   lanet-live --images folder/ --export csv
   lanet-live --camera 0 --export csv --duration 10
   lanet-live --list-cameras
@@ -90,6 +92,10 @@ def parse_config(namespace: argparse.Namespace, *, command: str) -> LiveConfig:
         raise ConfigError(
             "--lsl sends what happens now; together with --export it works for a camera only."
         )
+    if export is not None and any(source.kind == "camera" for source in sources):
+        for name, is_given in (("jobs", export.n_jobs > 1), ("resume", export.resume)):
+            if is_given:
+                raise ConfigError(f"--{name} is for files; a camera cannot be read again.")
     return LiveConfig(
         sources=sources or (SourceConfig("camera", camera=0),),
         engine=EngineConfig(
@@ -164,6 +170,18 @@ def _add_outputs(group: "argparse._ArgumentGroup") -> None:
     )
     group.add_argument("--out", type=Path, metavar="FOLDER", help="default: the current folder")
     group.add_argument("--overwrite", action="store_true", help="replace files that are there")
+    group.add_argument(
+        "--jobs",
+        type=_count,
+        metavar="N",
+        help="analyse N files at the same time, each in a process of its own (default: 1)",
+    )
+    group.add_argument(
+        "--resume",
+        action="store_true",
+        help="leave out files that were analysed to their end with these same options, and "
+        "analyse those again whose run was broken off",
+    )
     group.add_argument(
         "--columns",
         choices=COLUMN_SETS,
@@ -260,7 +278,7 @@ def _sources(namespace: argparse.Namespace) -> tuple[SourceConfig, ...]:
 
 def _export(namespace: argparse.Namespace) -> ExportConfig | None:
     if namespace.export is None:
-        for name in ("out", "columns", "start", "duration", "every", "overwrite"):
+        for name in ("out", "columns", "start", "duration", "every", "overwrite", "jobs", "resume"):
             value = getattr(namespace, name)
             if value is not None and value is not False:
                 raise ConfigError(f"--{name} works together with --export only.")
@@ -273,6 +291,8 @@ def _export(namespace: argparse.Namespace) -> ExportConfig | None:
         start_s=namespace.start,
         end_s=None if namespace.duration is None else (namespace.start or 0) + namespace.duration,
         every_n=namespace.every or 1,
+        n_jobs=namespace.jobs or 1,
+        resume=namespace.resume,
     )
 
 

@@ -15,6 +15,7 @@ from lanet_live.drawing.timeline_figure import PlotText
 from lanet_live.errors import LanetLiveError
 from lanet_live.export.camera import run_live
 from lanet_live.export.plan import ExportJob, check_outputs
+from lanet_live.export.resume import run_key, split_done
 from lanet_live.records import FrameResult
 from lanet_live.run.assembly import (
     LoadedModel,
@@ -69,6 +70,15 @@ class Exporter:
         self._export = config.export
         self._model = load_model(config.engine)
 
+    def split_done(self, jobs: Sequence[ExportJob]) -> tuple[list[ExportJob], list[ExportJob]]:
+        """Separate what is still to be run from what an earlier run has finished.
+
+        Raises:
+            ConfigError: See `lanet_live.export.resume.split_done`.
+        """
+        keys = [run_key(self._config, job.source, self._model.sha256) for job in jobs]
+        return split_done(jobs, keys, overwrite=self._export.overwrite)
+
     def run(
         self,
         job: ExportJob,
@@ -92,8 +102,9 @@ class Exporter:
                 written so far is kept, and the metadata call it partial.
             EngineError: The model cannot be opened or run; likewise.
         """
-        check_outputs(job, self._export)
-        run = _Run(self._config, self._export, self._model, job, first_sinks)
+        export = replace(self._export, overwrite=self._export.overwrite or job.replaces)
+        check_outputs(job, export)
+        run = _Run(self._config, export, self._model, job, first_sinks)
         return run.execute(should_stop, on_progress, on_compiling)
 
 
@@ -228,6 +239,7 @@ class _Run:
             max_faces=self._config.max_faces,
             with_disagreement=pipeline.estimator.with_disagreement,
             smoothing_s=pipeline.smoothing_s,
+            run_key=run_key(self._config, self._job.source, self._model.sha256),
         )
 
     def _plot_text(self, setup: RunSetup) -> PlotText:

@@ -30,11 +30,18 @@ class ExportJob:
         source: What is analysed.
         outputs: File per format.
         metadata_path: The file that describes them.
+        replaces: The files that are there are of an unfinished run and may be replaced.
     """
 
     source: SourceConfig
     outputs: dict[str, Path]
     metadata_path: Path
+    replaces: bool = False
+
+    @property
+    def name(self) -> str:
+        """What to call the job where there is little room: the name of its outputs."""
+        return self.metadata_path.name.removesuffix(METADATA_SUFFIX)
 
     @property
     def paths(self) -> tuple[Path, ...]:

@@ -40,6 +40,8 @@ class RunSettings:
         max_faces: Faces looked for in a frame.
         with_disagreement: The test-time ensemble was computed.
         smoothing_s: Time constant; None when there is no smoothing.
+        run_key: Digest of what decides the files, `lanet_live.export.resume.run_key`; empty for a
+            session.
     """
 
     source: str
@@ -51,6 +53,7 @@ class RunSettings:
     max_faces: int
     with_disagreement: bool
     smoothing_s: float | None
+    run_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +109,7 @@ class MetadataFile:
             "ended_at": None,
             "elapsed_s": None,
             "command": self._settings.command,
+            "run_key": self._settings.run_key,
             "files": self._settings.files,
             "part": self._settings.part,
             "columns": self._settings.columns,

@@ -15,7 +15,7 @@ from lanet_engines.storage.cache import EngineCache
 from lanet_live.capture import camera_list
 from lanet_live.capture.camera_list import CameraInfo
 from lanet_live.command.main import main
-from lanet_live.command.progress import ProgressBar
+from lanet_live.command.progress import ProgressDisplay
 from lanet_live.config import LiveConfig
 from lanet_live.face.template import TEMPLATE_ID
 from lanet_live.run_summary import RunProgress
@@ -94,11 +94,13 @@ def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_progress_bar_takes_known_and_unknown_lengths(
     n_expected: int | None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with ProgressBar("clip [1].mp4", is_shown=True) as bar:
+    with ProgressDisplay(is_shown=True) as display:
+        bar = display.bar("clip [1].mp4")
         bar.update(RunProgress(n_analysed=0, n_with_face=0, n_expected=n_expected, elapsed_s=0.0))
         bar.update(RunProgress(n_analysed=10, n_with_face=9, n_expected=n_expected, elapsed_s=0.5))
     assert capsys.readouterr().out == ""
-    with ProgressBar("quiet", is_shown=False) as bar:
+    with ProgressDisplay(is_shown=False) as display:
+        bar = display.bar("quiet")
         bar.update(RunProgress(n_analysed=1, n_with_face=0, n_expected=None, elapsed_s=1.0))
 
 
@@ -134,12 +136,14 @@ def test_progress_of_compiling_is_shown_on_standard_error(
 ) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "120")
-    with ProgressBar("clip.mp4", is_shown=True) as bar:
+    with ProgressDisplay(is_shown=True) as display:
+        bar = display.bar("clip.mp4")
         bar.show_compiling("Compiling for TensorRT", 0.45)
     output = capsys.readouterr()
     assert output.out == ""
     assert "compiling for TensorRT, once: 45%" in output.err
-    with ProgressBar("quiet", is_shown=False) as bar:
+    with ProgressDisplay(is_shown=False) as display:
+        bar = display.bar("quiet")
         bar.show_compiling("Compiling for TensorRT", 0.45)
 
 
