@@ -6,10 +6,12 @@ read as plain tensors only.
 """
 
 import importlib.util
+import json
 import re
 from collections.abc import Callable, Set
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -54,6 +56,38 @@ def load_pretrained(model: nn.Module, source: str, *, backbone_name: str, parts:
         given, origin = read_weights(Path(source)), f"file {Path(source).name}"
     _fill(wanted, _rename(given, wanted), origin=origin, backbone_name=backbone_name)
     return origin
+
+
+def normalisation_of(source: str | None) -> dict[str, tuple[float, float, float]]:
+    """Return the mean and std that weights were trained with; empty where nothing says so.
+
+    A safetensors file says so in its metadata, under "normalisation": JSON with "mean" and "std",
+    three numbers each on the 0 to 1 scale.
+
+    Raises:
+        CheckpointError: The file says it, but not in this form.
+    """
+    if source in PACKAGES:
+        return {"mean": PACKAGES[source].mean, "std": PACKAGES[source].std}
+    path = Path(source or "")
+    if path.suffix != ".safetensors" or not path.is_file():
+        return {}
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            text = (file.metadata() or {}).get("normalisation")
+        given = json.loads(text) if text else {}
+        return {name: _three_numbers(given[name]) for name in ("mean", "std") if given}
+    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(
+            f"'{path}' does not say its normalisation rightly: {error}"
+        ) from error
+
+
+def _three_numbers(values: Any) -> tuple[float, float, float]:
+    first, second, third = (float(value) for value in values)
+    return first, second, third
 
 
 def read_weights(path: Path) -> Weights:

@@ -50,6 +50,21 @@ def _add_common(parser: Any) -> None:
         metavar="METHOD:NAME=VALUE",
         help="change the runs of a method, or of all with '*', e.g. '*:epochs=8'",
     )
+    parser.add_argument(
+        "--split",
+        choices=("test", "valid"),
+        help="what the table is about; never chosen on (default: test, where the data set has it)",
+    )
+    parser.add_argument(
+        "--holdout",
+        type=float,
+        default=0.1,
+        metavar="SHARE",
+        help="share of the training images set aside to choose epochs on (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--noise-seed", type=int, metavar="N", help="one draw of the noise for all seeds"
+    )
     parser.add_argument("--threads", type=int, metavar="N", help="CPU threads of the network")
     parser.add_argument("--quiet", action="store_true")
 
@@ -58,7 +73,8 @@ def run(args: argparse.Namespace) -> int:
     """Run the cells that are not finished and write the table so far."""
     import torch
 
-    from lanet_trainer.comparison.benchmark import BUDGETS, Option, run_cells
+    from lanet_trainer.comparison.benchmark import check_cells, run_cells
+    from lanet_trainer.comparison.cells import BUDGETS, Option
     from lanet_trainer.comparison.report import write_grid, write_table
     from lanet_trainer.distributed import is_main, process_group
     from lanet_trainer.training.fit import plain_command
@@ -70,6 +86,7 @@ def run(args: argparse.Namespace) -> int:
         torch.set_num_threads(args.threads)
     budget = BUDGETS[args.budget]
     cells = _cells(args, [Option.parse(text) for text in args.option])
+    check_cells(cells)
     with process_group() as device:
         watcher = ConsoleWatcher(is_quiet=args.quiet or not is_main())
         with watcher:
@@ -95,15 +112,29 @@ _TITLES = {
 
 
 def _cells(args: argparse.Namespace, options: list[Any]) -> list[Any]:
-    from lanet_trainer.comparison.benchmark import BUDGETS, grid_cells, split_variant, table_cells
+    from lanet_trainer.comparison.benchmark import choose_split
+    from lanet_trainer.comparison.cells import BUDGETS, grid_cells, split_variant, table_cells
+    from lanet_trainer.datasets.prepared import open_prepared
 
     budget = BUDGETS[args.budget]
+    if not 0 < args.holdout < 1:
+        raise ConfigError("--holdout must lie between 0 and 1.")
+    fixed = {
+        "holdout": args.holdout,
+        "report_split": choose_split(open_prepared(args.data), args.split),
+        "noise_seed": args.noise_seed,
+    }
     if args.kind == "grid":
         return [
             cell
             for seed in args.seeds
             for cell in grid_cells(
-                args.data, noise=args.noise, seed=seed, budget=budget, options=options
+                args.data,
+                noise=args.noise,
+                seed=seed,
+                budget=budget,
+                options=options,
+                fixed=fixed,
             )
         ]
     for column in (*args.methods, *args.one_seed):
@@ -117,4 +148,5 @@ def _cells(args: argparse.Namespace, options: list[Any]) -> list[Any]:
         seeds_of={m: seeds[:1] if m in args.one_seed else seeds for m in args.methods},
         budget=budget,
         options=options,
+        fixed=fixed,
     )

@@ -71,6 +71,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--noise", metavar="KIND:RATE", help="e.g. symmetric:0.2, asymmetric:0.3; default: none"
     )
+    parser.add_argument(
+        "--noise-seed", type=int, metavar="N", help="draw the noise from it; default: --seed"
+    )
     parser.add_argument("--augment", metavar="PRESET", help="default: standard")
     parser.add_argument("--seed", type=int, help="default: 0")
     parser.add_argument(
@@ -78,6 +81,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         default=None,
         help="train on the validation split as well; then no epoch is chosen",
+    )
+    parser.add_argument(
+        "--holdout",
+        type=float,
+        metavar="SHARE",
+        help="choose the epoch on a share of the training images, set aside class by class, in "
+        "place of the validation split",
+    )
+    parser.add_argument(
+        "--report-split",
+        metavar="SPLIT",
+        help="measure this split after every epoch and never choose on it, e.g. test",
     )
     parser.add_argument(
         "--n-train",
@@ -93,8 +108,8 @@ def _add_optimisation(group: Any) -> None:
     group.add_argument(
         "--recipe",
         choices=("paper", "quick"),
-        default="paper",
-        help="paper: the method's own; quick: AdamW, one-cycle, averaged weights, batch 128",
+        help="paper: the published protocol, augmentation, colour and size included; quick: AdamW, "
+        "one-cycle, averaged weights, batch 128; default: the method's schedule alone",
     )
     group.add_argument("--epochs", type=int)
     group.add_argument("--batch-size", type=int, metavar="N", help="over all processes")
@@ -194,21 +209,18 @@ def to_config(args: argparse.Namespace) -> FitConfig:
         return config
     if args.data is None:
         raise ConfigError("--data is needed: a folder made by 'lanet-train prepare'.")
+    from lanet_trainer.pretrained import normalisation_of
+
     method = given.setdefault("method", _DEFAULT_METHOD)
-    recipe = dataclasses.asdict(method_entry(method).recipe)
+    published = method_entry(method).recipe
+    recipe = published.optimisation()
     if args.recipe == "quick":
         recipe |= QUICK_RECIPE
+    elif args.recipe == "paper":
+        recipe = published.published(given.get("backbone", _DEFAULTS["backbone"]))
     recipe |= normalisation_of(args.pretrained)
     given["settings"] = parse_settings(method, args.assignments or [])
     return FitConfig(**{**_DEFAULTS, **recipe, **given})
-
-
-def normalisation_of(pretrained: str | None) -> dict[str, Any]:
-    """Return the mean and std that a package's weights were trained with."""
-    from lanet_trainer.pretrained import PACKAGES
-
-    package = PACKAGES.get(pretrained or "")
-    return {} if package is None else {"mean": package.mean, "std": package.std}
 
 
 def _closing_sentence(result: "FitResult", out: Path) -> str:

@@ -13,6 +13,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from lanet_trainer.transforms import Augmentation
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:
@@ -98,6 +100,13 @@ class Method(nn.Module, ABC):
     @abstractmethod
     def training_step(self, batch: Batch, progress: Progress) -> StepOutput:
         """Compute the loss of one batch. Runs under autocast; keep float32 islands inside."""
+
+    @classmethod
+    def check_augmentation(cls, augmentation: Augmentation) -> None:
+        """Raise `ConfigError` if the method makes no sense with this augmentation.
+
+        Anything will do by default.
+        """
 
     @torch.no_grad()
     def after_step(self, batch: Batch, output: StepOutput, progress: Progress) -> None:

@@ -15,6 +15,7 @@ from lanet_trainer.backbones import Backbone
 from lanet_trainer.errors import ConfigError
 from lanet_trainer.methods.base import Batch, Method, Progress, StepOutput
 from lanet_trainer.methods.classifier import Classifier
+from lanet_trainer.transforms import Augmentation
 
 _VIEWS = ("mirror_independent", "mirror_exact")
 
@@ -59,6 +60,15 @@ class EAC(Method):
         self.network = Classifier(backbone, n_classes=targets.shape[1])
         self.second_view = settings.view
         self._consistency_weight = settings.consistency_weight
+
+    @classmethod
+    def check_augmentation(cls, augmentation: Augmentation) -> None:
+        """Refuse an augmentation without erasing: there would be nothing to be consistent about."""
+        if augmentation.erase_p == 0:
+            raise ConfigError(
+                "EAC compares the attention of two views in which parts are erased, and this "
+                "augmentation erases nothing; take --augment eac or another one that erases."
+            )
 
     def training_step(self, batch: Batch, progress: Progress) -> StepOutput:
         """Classify the first view; compare the attention of both."""

@@ -6,8 +6,9 @@ the code gives none, those of the method it is usually compared with.
 
 import difflib
 import importlib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from lanet_trainer.errors import ConfigError
 
@@ -29,6 +30,10 @@ class Recipe:
         sampler: "shuffle", "balanced" or "progressive".
         mean: Normalisation, per channel, on the 0 to 1 scale.
         std: Likewise.
+        augment: How the method's own code augments, a preset of `lanet_trainer.transforms`.
+        size_px: Side of its crops.
+        color: Of its crops, "rgb" or "gray".
+        learning_rates: Backbone -> learning rate, where the method gives one for it.
     """
 
     epochs: int
@@ -40,6 +45,29 @@ class Recipe:
     sampler: str
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
+    augment: str = "standard"
+    size_px: int = 224
+    color: str = "rgb"
+    learning_rates: Mapping[str, float] = field(default_factory=dict)
+
+    def optimisation(self) -> dict[str, Any]:
+        """Return the fields of `FitConfig` that say how the network is optimised."""
+        return {name: getattr(self, name) for name in _OPTIMISATION}
+
+    def published(self, backbone: str) -> dict[str, Any]:
+        """Return the whole published protocol as fields of `FitConfig`, for this backbone."""
+        return self.optimisation() | {
+            "augment": self.augment,
+            "size_px": self.size_px,
+            "color": self.color,
+            "learning_rate": self.learning_rates.get(backbone, self.learning_rate),
+        }
+
+
+_OPTIMISATION = (
+    "epochs", "batch_size", "optimizer", "learning_rate", "weight_decay", "schedule", "sampler",
+    "mean", "std",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,46 +80,59 @@ class MethodEntry:
     recipe: Recipe
 
 
-_IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
-_HALF = {"mean": (0.5, 0.5, 0.5), "std": (0.5, 0.5, 0.5)}
-_FACES = {"mean": (0.5412, 0.4324, 0.3795), "std": (0.2485, 0.2182, 0.2066)}
+_IMAGENET: dict[str, Any] = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
+_HALF: dict[str, Any] = {"mean": (0.5, 0.5, 0.5), "std": (0.5, 0.5, 0.5)}
+_FACES: dict[str, Any] = {"mean": (0.5412, 0.4324, 0.3795), "std": (0.2485, 0.2182, 0.2066)}
 
 METHODS: dict[str, MethodEntry] = {
     "baseline": MethodEntry(
         "lanet_trainer.methods.baseline",
         "Baseline",
         "cross-entropy with hard labels or vote distributions",
-        Recipe(60, 64, "adam", 1e-3, 1e-4, "exp", "shuffle", **_IMAGENET),
+        Recipe(60, 64, "adam", 1e-3, 1e-4, "exp", "shuffle", **_IMAGENET, augment="scn"),
     ),
     "scn": MethodEntry(
         "lanet_trainer.methods.scn",
         "SCN",
         "Self-Cure Network (CVPR 2020)",
-        Recipe(70, 64, "adam", 1e-3, 1e-4, "exp", "shuffle", **_IMAGENET),
+        Recipe(70, 64, "adam", 1e-3, 1e-4, "exp", "shuffle", **_IMAGENET, augment="scn"),
     ),
     "rul": MethodEntry(
         "lanet_trainer.methods.rul",
         "RUL",
         "Relative Uncertainty Learning (NeurIPS 2021)",
-        Recipe(60, 64, "adam", 2e-4, 1e-4, "exp", "shuffle", **_IMAGENET),
+        Recipe(60, 64, "adam", 2e-4, 1e-4, "exp", "shuffle", **_IMAGENET, augment="rul"),
     ),
     "eac": MethodEntry(
         "lanet_trainer.methods.eac",
         "EAC",
         "Erasing Attention Consistency (ECCV 2022)",
-        Recipe(60, 32, "adam", 1e-4, 1e-4, "exp", "shuffle", **_IMAGENET),
+        Recipe(
+            60,
+            32,
+            "adam",
+            1e-4,
+            1e-4,
+            "exp",
+            "shuffle",
+            **_IMAGENET,
+            augment="eac",
+            learning_rates={"resnet18": 2e-4},
+        ),
     ),
     "slm-aea": MethodEntry(
         "lanet_trainer.methods.slm_aea",
         "SLMAEA",
         "Soft Label Mining and Average Expression Anchoring (ACCV 2022)",
-        Recipe(40, 72, "adam", 1e-3, 0.0, "cosine", "shuffle", **_HALF),
+        Recipe(40, 72, "adam", 1e-3, 0.0, "cosine", "shuffle", **_HALF, augment="slm"),
     ),
     "lanet": MethodEntry(
         "lanet_trainer.methods.lanet",
         "LANet",
         "LA-Net, landmark-aware learning (ICCV 2023)",
-        Recipe(80, 128, "adam", 1e-3, 0.0, "linear", "progressive", **_FACES),
+        Recipe(
+            80, 128, "adam", 1e-3, 0.0, "linear", "progressive", **_FACES, augment="lanet-paper"
+        ),
     ),
 }
 

@@ -51,11 +51,15 @@ class FitConfig:
         rule: How votes become hard training labels, one of `RULES`; None: the data set's own rule.
             The validation split keeps its own rule.
         noise: Label noise, e.g. "none" or "asymmetric:0.2".
+        noise_seed: Of the noise alone; None draws it from `seed`.
         augment: Preset of `lanet_trainer.transforms`.
         sampler: "shuffle", "balanced" or "progressive", see
             `lanet_trainer.training.samplers.EpochSampler`.
         selection: Validation figure that names the best epoch, one of `SELECTIONS`.
         include_valid: Train on the validation split as well; nothing is selected then.
+        holdout: Share of the training split, class by class, that is set aside and chosen on in
+            place of the validation split; the same images for every seed. 0: off.
+        report_split: Split measured after every epoch and never chosen on; empty for none.
         n_train: Train on so many samples only, drawn at random, the same ones for every seed; 0:
             on all.
         drop_path_rate: Stochastic depth of the backbone.
@@ -85,9 +89,12 @@ class FitConfig:
     targets: str = "hard"
     rule: str | None = None
     noise: str = "none"
+    noise_seed: int | None = None
     augment: str = "standard"
     selection: str = "accuracy"
     include_valid: bool = False
+    holdout: float = 0.0
+    report_split: str = ""
     n_train: int = 0
     drop_path_rate: float = 0.0
     workers: int = 2
@@ -106,6 +113,16 @@ class FitConfig:
             (not 0 <= self.drop_path_rate < 1, "--drop-path must lie in 0 to 1, 1 excluded"),
             (self.n_train < 0, "--n-train must not be negative"),
             (self.workers < 0, "--workers must not be negative"),
+            (not 0 <= self.holdout < 1, "--holdout must lie in 0 to 1, 1 excluded"),
+            (
+                self.include_valid and bool(self.holdout),
+                "--include-valid chooses no epoch; it does not go with --holdout",
+            ),
+            (
+                self.report_split == "train"
+                or (self.include_valid and self.report_split == "valid"),
+                "--report-split must name a split that is not trained on",
+            ),
             (
                 self.noise != "none" and self.targets != "hard",
                 f"--noise changes hard labels; it does not go with --targets {self.targets}",

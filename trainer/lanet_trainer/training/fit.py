@@ -2,7 +2,7 @@
 
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,8 @@ from lanet_trainer import distributed
 from lanet_trainer.datasets.prepared import PreparedDataset, PreparedSplit
 from lanet_trainer.errors import CheckpointError, ConfigError
 from lanet_trainer.methods.base import Method
-from lanet_trainer.metrics import Judged, metrics_for
+from lanet_trainer.methods.registry import method_class
+from lanet_trainer.metrics import Judged, class_recall, metrics_for
 from lanet_trainer.seeding import seed_torch
 from lanet_trainer.training.checkpoint import CHECKPOINT_FILE
 from lanet_trainer.training.config import CONFIG_FILE, FitConfig, check_resumable
@@ -41,6 +42,7 @@ from lanet_trainer.training.training_data import (
     open_for_training,
     vote_shares,
 )
+from lanet_trainer.transforms import named_augmentation
 
 _EVAL_BATCH = 256
 
@@ -99,6 +101,7 @@ def fit(
         DataError: The data set is not as expected.
         CheckpointError: The run cannot be resumed with these options.
     """
+    check_method(config)
     can_resume = _open_folder(config, folder, should_resume=options.should_resume)
     dataset = open_for_training(config)
     data = choose_training_data(dataset, config)
@@ -110,7 +113,7 @@ def fit(
         method = share_batch_statistics(method)
     facts = _facts(config, dataset, data, method.inference_network())
     batches = _training_batches(config, facts, data, second_view=method.second_view)
-    validate = None if data.valid is None else _validation(config, facts, data.valid)
+    validate = _validation(config, facts, data)
     job = Job(
         config,
         method,
@@ -127,6 +130,11 @@ def fit(
     _begin(loop, job, facts, can_resume=can_resume)
     loop.run()
     return _finish(loop, job, data, was_stopped=watcher.wants_stop)
+
+
+def check_method(config: FitConfig) -> None:
+    """Raise `ConfigError` if the method makes no sense with the other options."""
+    method_class(config.method).check_augmentation(named_augmentation(config.augment))
 
 
 def share_batch_statistics(method: Method) -> Method:
@@ -236,19 +244,43 @@ def _training_batches(
     return TrainLoader(data.split, spec, sampler=sampler, config=loader_config)
 
 
-def _validation(config: FitConfig, facts: RunFacts, split: PreparedSplit) -> Validate:
-    """Return what measures a network on labelled samples it is not trained on."""
+def _validation(config: FitConfig, facts: RunFacts, data: TrainingData) -> Validate | None:
+    """Return what measures a network after every epoch; None where there is nothing to measure."""
+    if data.valid is None and data.report is None:
+        return None
+    on_valid = None if data.valid is None else _measuring(config, facts, data.valid)
+    on_report = None if data.report is None else _measuring(config, facts, data.report)
+
+    def validate(network: nn.Module) -> dict[str, float]:
+        row = {} if on_valid is None else _figures(on_valid(network), "valid")
+        if on_report is not None:
+            judged = on_report(network)
+            row |= _figures(judged, "report")
+            recalls = zip(facts.labels, class_recall(judged), strict=True)
+            row |= {f"report_recall_{n}": float(recall) for n, recall in recalls if recall >= 0}
+        return row
+
+    return validate
+
+
+def _measuring(
+    config: FitConfig, facts: RunFacts, split: PreparedSplit
+) -> Callable[[nn.Module], Judged]:
+    """Return what asks a network about labelled samples it is not trained on."""
     spec = describe_model(config, facts)
     batches = EvalLoader(split, size_px=config.size_px, batch_size=_EVAL_BATCH)
     votes = None if split.votes is None else vote_shares(split)
 
-    def validate(network: nn.Module) -> dict[str, float]:
+    def measure(network: nn.Module) -> Judged:
         engine = TorchEngine(network, spec)
         logits = np.concatenate([engine.infer(crops) for _, crops in batches])
-        judged = Judged(softmax(logits), split.label, votes)
-        return {f"valid_{name}": metric(judged) for name, metric in metrics_for(judged).items()}
+        return Judged(softmax(logits), split.label, votes)
 
-    return validate
+    return measure
+
+
+def _figures(judged: Judged, prefix: str) -> dict[str, float]:
+    return {f"{prefix}_{name}": metric(judged) for name, metric in metrics_for(judged).items()}
 
 
 def _result(config: FitConfig, loop: TrainingLoop, data: TrainingData) -> dict[str, Any]:

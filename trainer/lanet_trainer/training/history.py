@@ -50,9 +50,9 @@ class History:
         return max(validated, key=lambda row: sign * row[name])
 
     def mean_of_last(self) -> Row:
-        """Return the mean validation figures of the last five epochs, or of fewer if fewer ran."""
+        """Return the means of what was measured in the last five epochs, or in all if fewer ran."""
         rows = self.rows[-_N_LAST:]
-        names = [name for name in rows[-1] if name.startswith("valid_")]
+        names = [name for name in rows[-1] if name.startswith(("valid_", "report_"))]
         means = {name: sum(row[name] for row in rows) / len(rows) for name in names}
         return {"n_epochs": len(rows), **means}
 

@@ -23,6 +23,7 @@ class TrainingData:
     Attributes:
         split: The samples in use.
         valid: The samples epochs are chosen on; None if there are none.
+        report: The samples that are measured and never chosen on; None if there are none.
         clean_labels: (N,) int64, before the noise.
         labels: (N,) int64, with the noise.
         targets: (N, C) float32, each row sums to 1.
@@ -31,6 +32,7 @@ class TrainingData:
 
     split: PreparedSplit
     valid: PreparedSplit | None
+    report: PreparedSplit | None
     clean_labels: I64Array
     labels: I64Array
     targets: F32Array
@@ -65,21 +67,59 @@ def choose_training_data(dataset: PreparedDataset, config: FitConfig) -> Trainin
     label, distribution = split.label, split.distribution
     if config.targets == "votes":
         label, distribution = _plain_shares(split)
-    chosen = _draw_part(np.flatnonzero(label >= 0), config.n_train)
+    usable = np.flatnonzero(label >= 0)
+    if config.holdout:
+        usable, held_out = set_aside(usable, split.label, config.holdout)
+        valid = split.select(held_out)
+    chosen = _draw_part(usable, config.n_train)
+    report = _labelled(dataset, config.report_split) if config.report_split else None
     split, clean = split.select(chosen), label[chosen]
     _check_classes(dataset.labels, clean)
     labels, noise = apply_noise(
         clean,
         parse_noise(config.noise),
         class_names=dataset.labels,
-        seed=derive_seed(config.seed, "noise"),
+        seed=derive_seed(config.seed if config.noise_seed is None else config.noise_seed, "noise"),
         sample_ids=split.sample_ids,
     )
     if config.targets == "hard":
         targets = np.eye(len(dataset.labels), dtype=np.float32)[labels]
     else:
         targets = distribution[chosen].astype(np.float32)
-    return TrainingData(split, valid, clean, labels, targets, noise)
+    return TrainingData(split, valid, report, clean, labels, targets, noise)
+
+
+def set_aside(positions: I64Array, label: I64Array, share: float) -> tuple[I64Array, I64Array]:
+    """Split positions in two, class by class, the same way in every run.
+
+    Args:
+        positions: Of the samples that may be trained on, ascending.
+        label: Label of every sample of the split, (N,); below 0 where there is none.
+        share: Of the labelled ones to set aside; at least one a class that has two.
+
+    Returns:
+        The positions to train on, and those set aside, both ascending.
+    """
+    generator = np.random.default_rng(derive_seed(0, "holdout of the training set"))
+    held_out: list[I64Array] = []
+    for index in np.unique(label[positions][label[positions] >= 0]):
+        members = positions[label[positions] == index]
+        if len(members) > 1:
+            n_aside = max(1, round(share * len(members)))
+            held_out.append(generator.choice(members, size=n_aside, replace=False))
+    aside = np.sort(np.concatenate(held_out)) if held_out else positions[:0]
+    return np.setdiff1d(positions, aside), aside
+
+
+def _labelled(dataset: PreparedDataset, name: str) -> PreparedSplit:
+    """Return the labelled samples of a split that is only measured."""
+    if name not in dataset.splits:
+        raise ConfigError(
+            f"The data set {dataset.name} has no split '{name}'; "
+            f"it has {', '.join(dataset.splits)}."
+        )
+    split = dataset.split(name)
+    return split.select(np.flatnonzero(split.label >= 0))
 
 
 def _draw_part(positions: I64Array, n_wanted: int) -> I64Array:
@@ -101,10 +141,9 @@ def _choose_splits(
     train = dataset.split("train")
     if config.include_valid:
         return train.joined_with(dataset.split("valid")), None
-    if "valid" not in dataset.splits:
+    if config.holdout or "valid" not in dataset.splits:
         return train, None
-    valid = dataset.split("valid")
-    return train, valid.select(np.flatnonzero(valid.label >= 0))
+    return train, _labelled(dataset, "valid")
 
 
 def vote_shares(split: PreparedSplit) -> NDArray[np.float64]:
