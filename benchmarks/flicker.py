@@ -30,6 +30,7 @@ from lanet_engines.onnx_model.file import read_model_file
 from lanet_engines.registry import open_engine
 from lanet_live.config import PipelineConfig
 from lanet_live.expression.smoothing import DEFAULT_TIME_CONSTANT_S, ProbabilitySmoother
+from lanet_live.face.models import TrackerInfo
 from lanet_live.face.tracker import FaceTracker
 from lanet_live.records import FaceTrack, Frame
 from lanet_live.run.pipeline import Pipeline
@@ -81,6 +82,11 @@ class HeldTracker:
     def __init__(self) -> None:
         self._tracker = FaceTracker()
         self._tracks: tuple[FaceTrack, ...] = ()
+
+    @property
+    def info(self) -> TrackerInfo:
+        """What runs the face models."""
+        return self._tracker.info
 
     def update(self, frame: Frame) -> tuple[FaceTrack, ...]:
         """Return the faces of the first frame that had any."""

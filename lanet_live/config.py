@@ -10,6 +10,9 @@ DEFAULT_MODEL: Final = "models/lanet-live.onnx"
 EXPORT_FORMATS: Final = ("csv", "jsonl", "parquet", "video", "plot")
 COLUMN_SETS: Final = ("basic", "full")
 SOURCE_KINDS: Final = ("camera", "video", "images", "synthetic")
+TRACKERS: Final = ("openvino", "mediapipe")
+
+DEFAULT_TRACKER: Final = "mediapipe"
 
 # Enough for a group; more faces cost time on every frame, found or not.
 DEFAULT_MAX_FACES: Final = 8
@@ -59,6 +62,23 @@ class EngineConfig:
     backend: str = "auto"
     precision: str | None = None
     device: str | None = None
+    threads: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrackerConfig:
+    """Which way the face models are run.
+
+    Attributes:
+        name: One of `TRACKERS`: network by network with OpenVINO, or MediaPipe's own graph.
+        device: As OpenVINO names it; None for the CPU. MediaPipe takes the CPU.
+        precision: "fp32", "fp16" or "bf16"; None for fp32. MediaPipe takes fp32.
+        threads: CPU threads of OpenVINO; None shares the machine with the expression model.
+    """
+
+    name: str = DEFAULT_TRACKER
+    device: str | None = None
+    precision: str | None = None
     threads: int | None = None
 
 
@@ -121,6 +141,7 @@ class LiveConfig:
         sources: What to analyse; the window takes one.
         engine: Model and runtime.
         pipeline: Thresholds, views and smoothing.
+        tracker: How faces are found and measured.
         max_faces: Faces looked for in a frame.
         export: What to write; None opens the window.
         with_lsl: Offer the estimates over LSL.
@@ -130,6 +151,7 @@ class LiveConfig:
     sources: tuple[SourceConfig, ...]
     engine: EngineConfig = field(default_factory=EngineConfig)
     pipeline: PipelineConfig = field(default_factory=PipelineConfig)
+    tracker: TrackerConfig = field(default_factory=TrackerConfig)
     max_faces: int = DEFAULT_MAX_FACES
     export: ExportConfig | None = None
     with_lsl: bool = False

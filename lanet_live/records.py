@@ -41,7 +41,8 @@ class FaceTrack:
         box_xyxy_px: Bounding box of the landmarks, (4,) float32.
         score: Confidence of the landmarks, 0 to 1.
         landmarks_px: (478, 2) float32.
-        blendshapes: (52,) float32 in the order of `lanet_live.face.landmarker.BLENDSHAPE_NAMES`.
+        blendshapes: (52,) float32 in the order of `lanet_live.face.mesh.BLENDSHAPE_NAMES`; None
+            when they were not asked for.
         pose_rad: (3,) float32: Rx pitch (positive down), Ry yaw, Rz roll, in OpenFace's signs.
     """
 
@@ -49,7 +50,7 @@ class FaceTrack:
     box_xyxy_px: F32Array
     score: float
     landmarks_px: F32Array
-    blendshapes: F32Array
+    blendshapes: F32Array | None
     pose_rad: F32Array
 
 

@@ -10,7 +10,7 @@ from lanet_live.sessions.layout import create_session_folder
 from lanet_live.sessions.recorder import SessionRecorder
 from lanet_live.sessions.session_file import RecordingPlan
 from lanet_live.sinks.metadata import RunSettings, RunSetup
-from tests.fakes import LABELS, FakeEngine, make_facts, make_result, make_spec
+from tests.fakes import LABELS, FakeEngine, FakeTracker, make_facts, make_result, make_spec
 from tests.review_tables import distribution
 
 N_FRAMES, FROM_FRAME = 50, 25
@@ -30,7 +30,7 @@ CORRECTED: np.ndarray = PROFILE.correct(MEASURED)
 def record_corrected_session(root: Path) -> Path:
     """Two faces, of which face 0 is corrected from `FROM_FRAME` on; returns the folder."""
     settings = RunSettings("clip.mp4", "lanet-live", {}, {}, "basic", "m.onnx", 8, False, None)
-    setup = RunSetup(make_facts(), make_spec(), FakeEngine().info, 0.4, 0.6)
+    setup = RunSetup(make_facts(), make_spec(), FakeEngine().info, FakeTracker().info, 0.4, 0.6)
     folder = create_session_folder(root, "ada", datetime(2026, 11, 22, 10, 30))
     recorder = SessionRecorder(folder, RecordingPlan(setup, settings, "none"))
     for index in range(N_FRAMES):

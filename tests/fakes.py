@@ -9,6 +9,7 @@ from lanet_engines.base import EngineInfo
 from lanet_engines.preprocessing import check_batch
 from lanet_engines.spec import ModelSpec
 from lanet_live.capture.base import SourceFacts, SourceReport
+from lanet_live.face.models import TrackerInfo
 from lanet_live.face.template import TEMPLATE_ID, TEMPLATE_INDICES, TEMPLATE_UNIT
 from lanet_live.records import (
     ExpressionEstimate,
@@ -90,6 +91,10 @@ class FakeTracker:
         self._tracks_by_frame = tracks_by_frame
         self.n_updates = 0
         self.is_closed = False
+
+    @property
+    def info(self) -> TrackerInfo:
+        return TrackerInfo("fake", "1.0", "CPU", "fp32")
 
     def update(self, frame: Frame) -> tuple[FaceTrack, ...]:
         index = min(self.n_updates, len(self._tracks_by_frame) - 1)

@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 
 from lanet_live.face.agreement import _MESH_PAIRS
-from lanet_live.face.landmarker import FaceDetection, FaceMesh
 from lanet_live.face.matching import landmark_box
+from lanet_live.face.mesh import FaceDetection, FaceMesh
 from lanet_live.face.views import View
 from lanet_live.records import Frame
 from tests.fakes import make_landmarks

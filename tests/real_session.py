@@ -23,6 +23,7 @@ def record_session(root: Path, config: LiveConfig, *, end_s: float, video: str =
         facts=facts,
         spec=pipeline.spec,
         engine=pipeline.engine_info,
+        tracker=pipeline.tracker_info,
         min_quality=pipeline.min_quality,
         max_uncertainty=pipeline.max_uncertainty,
     )

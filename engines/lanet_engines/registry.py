@@ -16,6 +16,7 @@ from lanet_engines.errors import (
     EngineError,
     ModelFileError,
 )
+from lanet_engines.network import Network, NetworkFile
 from lanet_engines.onnx_model.file import ModelFile, read_model_file
 from lanet_engines.options import OpenOptions
 from lanet_engines.storage.artefact import is_artefact, read_artefact
@@ -124,6 +125,26 @@ def open_with_options(model_path: Path, options: OpenOptions, *, backend: str = 
     return _open(backend, model, options)
 
 
+def open_network(file: NetworkFile, options: OpenOptions) -> Network:
+    """Open a network on the runtime that reads its format, OpenVINO.
+
+    Args:
+        file: The network.
+        options: Precision, device and threads.
+
+    Returns:
+        The network, ready.
+
+    Raises:
+        ModelFileError: The file cannot be used.
+        BackendUnavailable: The runtime is not installed or has no device for this.
+        EngineError: Opening failed.
+    """
+    runtime = _load("openvino", "lanet_engines.openvino.network")
+    network: Network = runtime.open_network(file, options)
+    return network
+
+
 def _open_first(model: ModelFile, options: OpenOptions) -> Engine:
     reasons = []
     for name in _BACKENDS:
@@ -159,14 +180,15 @@ def _open_artefact(folder: Path, options: OpenOptions, backend: str) -> Engine:
     return engine
 
 
-def _load(name: str) -> ModuleType:
+def _load(name: str, module: str | None = None) -> ModuleType:
+    """Import a runtime's engine module, or another module of it."""
     backend = _BACKENDS[name]
     if not any(importlib.util.find_spec(package) for package in backend.packages):
         raise BackendUnavailable(
             f"{name} is not installed; install it with: pip install {backend.install}"
         )
     try:
-        return importlib.import_module(backend.module)
+        return importlib.import_module(module or backend.module)
     except (ImportError, OSError) as error:
         raise BackendUnavailable(
             f"{name} is installed but does not load ({error}); install it again."

@@ -11,13 +11,16 @@ from lanet_live import __version__
 from lanet_live.config import (
     COLUMN_SETS,
     DEFAULT_MAX_FACES,
+    DEFAULT_TRACKER,
     EXPORT_FORMATS,
+    TRACKERS,
     EngineConfig,
     EstimatorConfig,
     ExportConfig,
     LiveConfig,
     PipelineConfig,
     SourceConfig,
+    TrackerConfig,
 )
 from lanet_live.errors import ConfigError
 
@@ -113,6 +116,7 @@ def parse_config(namespace: argparse.Namespace, *, command: str) -> LiveConfig:
             ),
             smoothing_s=namespace.smooth,
         ),
+        tracker=TrackerConfig(name=namespace.tracker, device=namespace.tracker_device),
         max_faces=namespace.max_faces,
         export=export,
         with_lsl=namespace.lsl,
@@ -211,6 +215,17 @@ def _add_analysis(group: "argparse._ArgumentGroup") -> None:
         type=_count,
         metavar="N",
         help="CPU threads of the runtime",
+    )
+    group.add_argument(
+        "--tracker",
+        choices=TRACKERS,
+        default=DEFAULT_TRACKER,
+        help="what finds and measures the faces (default: %(default)s)",
+    )
+    group.add_argument(
+        "--tracker-device",
+        metavar="NAME",
+        help="of the tracker openvino, e.g. CPU, GPU, NPU (default: CPU)",
     )
     group.add_argument(
         "--max-faces",

@@ -15,9 +15,10 @@ from lanet_engines.base import Engine
 from lanet_engines.errors import EngineError
 from lanet_engines.registry import open_engine, probe_backends
 from lanet_live import __version__
-from lanet_live.config import EngineConfig
+from lanet_live.config import DEFAULT_TRACKER, TRACKERS, EngineConfig, TrackerConfig
 from lanet_live.errors import LanetLiveError
 from lanet_live.face.model_file import FACE_MODEL_NAME, FACE_MODEL_SHA256, read_face_model
+from lanet_live.face.models import open_face_models
 from lanet_live.resources import asset_path
 from lanet_live.run.assembly import LoadedModel, load_model
 
@@ -50,6 +51,7 @@ print(QApplication([]).platformName())
 """
 _QT_TIMEOUT_S: Final = 30
 _TIMED_CALLS: Final = 15
+_TRIAL_PICTURE: Final = (128, 128, 3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,27 @@ class BackendFinding:
 
 
 @dataclass(frozen=True, slots=True)
+class TrackerFinding:
+    """One way to run the face models.
+
+    Attributes:
+        name: As `--tracker` takes it.
+        works: The models were opened and looked at a picture.
+        runtime_version: Empty when it does not work.
+        device: Likewise.
+        precision: Likewise.
+        reason: Why it does not work.
+    """
+
+    name: str
+    works: bool
+    runtime_version: str = ""
+    device: str = ""
+    precision: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Findings:
     """Everything the doctor looked at.
 
@@ -85,6 +108,7 @@ class Findings:
         software: Versions by name.
         backends: In the order "auto" tries them.
         chosen_backend: What "auto" takes; empty when none works.
+        trackers: What can find and measure faces.
         models: File, checksum and state of each model.
         opencv_wheels: Installed OpenCV distributions; there must be exactly one.
         cameras: Names, by index.
@@ -96,6 +120,7 @@ class Findings:
     software: dict[str, str]
     backends: tuple[BackendFinding, ...]
     chosen_backend: str
+    trackers: tuple[TrackerFinding, ...]
     models: dict[str, str]
     opencv_wheels: tuple[str, ...]
     cameras: tuple[str, ...]
@@ -129,6 +154,7 @@ def examine(engine_config: EngineConfig | None = None) -> Findings:
         software=_find_versions(),
         backends=backends,
         chosen_backend=chosen,
+        trackers=_examine_trackers(problems),
         models=models,
         opencv_wheels=wheels,
         cameras=_find_cameras(notes),
@@ -149,6 +175,7 @@ def format_text(findings: Findings) -> str:
         ("Software", [f"{name:<22} {version}" for name, version in findings.software.items()]),
         ("Models", [f"{name:<22} {state}" for name, state in findings.models.items()]),
         ("Engines", _format_backends(findings)),
+        ("Trackers", _format_trackers(findings)),
         ("OpenCV", list(findings.opencv_wheels) or ["none"]),
         ("Cameras", list(findings.cameras) or ["none found"]),
         ("Window", [f"Qt platform {findings.window}" if findings.window else "cannot open here"]),
@@ -172,6 +199,20 @@ def _format_backends(findings: Findings) -> list[str]:
         else:
             state = f"not usable: {backend.reason}"
         lines.append(f"{backend.name:<22} {state}")
+    return lines
+
+
+def _format_trackers(findings: Findings) -> list[str]:
+    lines = []
+    for tracker in findings.trackers:
+        if tracker.works:
+            usual = ", the usual one" if tracker.name == DEFAULT_TRACKER else ""
+            state = (
+                f"works: {tracker.device}, {tracker.precision} ({tracker.runtime_version}){usual}"
+            )
+        else:
+            state = f"not usable: {tracker.reason}"
+        lines.append(f"{tracker.name:<22} {state}")
     return lines
 
 
@@ -217,6 +258,31 @@ def _examine_models(
         states["expression model"] = "not usable"
         problems.append(str(error))
     return states, model
+
+
+def _examine_trackers(problems: list[str]) -> tuple[TrackerFinding, ...]:
+    findings = []
+    for name in TRACKERS:
+        try:
+            findings.append(_try_tracker(name))
+        except LanetLiveError as error:
+            findings.append(TrackerFinding(name, False, reason=str(error)))
+            problems.append(f"The tracker {name} does not work: {error}")
+    return tuple(findings)
+
+
+def _try_tracker(name: str) -> TrackerFinding:
+    models = open_face_models(TrackerConfig(name))
+    try:
+        landmarker = models.open_landmarker(max_faces=1)
+        try:
+            landmarker.find(np.zeros(_TRIAL_PICTURE, dtype=np.uint8))
+        finally:
+            landmarker.close()
+        info = models.info
+    finally:
+        models.close()
+    return TrackerFinding(name, True, info.runtime_version, info.device, info.precision)
 
 
 def _examine_backends(model: LoadedModel | None, notes: list[str]) -> tuple[BackendFinding, ...]:

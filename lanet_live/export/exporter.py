@@ -169,6 +169,7 @@ class _Run:
                 facts=facts,
                 spec=pipeline.spec,
                 engine=pipeline.engine_info,
+                tracker=pipeline.tracker_info,
                 min_quality=pipeline.min_quality,
                 max_uncertainty=pipeline.max_uncertainty,
             )

@@ -6,9 +6,8 @@ costs most of a second, and the command line's help must not wait for it.
 
 import ctypes
 import logging
-from dataclasses import dataclass
 from enum import Enum
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 from weakref import finalize
 
 import cv2
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lanet_live.errors import FaceModelError
+from lanet_live.face.mesh import FaceDetection, FaceMesh
 from lanet_live.face.model_file import read_detector_model, read_face_model
 from lanet_live.face.offline import offline_options, route_uploads_nowhere
 from lanet_live.face.quiet import capture_native_stderr
@@ -25,99 +25,12 @@ logger = logging.getLogger(__name__)
 U8Array = NDArray[np.uint8]
 F32Array = NDArray[np.float32]
 
-BLENDSHAPE_NAMES: Final[tuple[str, ...]] = (
-    "_neutral",
-    "browDownLeft",
-    "browDownRight",
-    "browInnerUp",
-    "browOuterUpLeft",
-    "browOuterUpRight",
-    "cheekPuff",
-    "cheekSquintLeft",
-    "cheekSquintRight",
-    "eyeBlinkLeft",
-    "eyeBlinkRight",
-    "eyeLookDownLeft",
-    "eyeLookDownRight",
-    "eyeLookInLeft",
-    "eyeLookInRight",
-    "eyeLookOutLeft",
-    "eyeLookOutRight",
-    "eyeLookUpLeft",
-    "eyeLookUpRight",
-    "eyeSquintLeft",
-    "eyeSquintRight",
-    "eyeWideLeft",
-    "eyeWideRight",
-    "jawForward",
-    "jawLeft",
-    "jawOpen",
-    "jawRight",
-    "mouthClose",
-    "mouthDimpleLeft",
-    "mouthDimpleRight",
-    "mouthFrownLeft",
-    "mouthFrownRight",
-    "mouthFunnel",
-    "mouthLeft",
-    "mouthLowerDownLeft",
-    "mouthLowerDownRight",
-    "mouthPressLeft",
-    "mouthPressRight",
-    "mouthPucker",
-    "mouthRight",
-    "mouthRollLower",
-    "mouthRollUpper",
-    "mouthShrugLower",
-    "mouthShrugUpper",
-    "mouthSmileLeft",
-    "mouthSmileRight",
-    "mouthStretchLeft",
-    "mouthStretchRight",
-    "mouthUpperUpLeft",
-    "mouthUpperUpRight",
-    "noseSneerLeft",
-    "noseSneerRight",
-)
-
 
 class RunningMode(Enum):
     """How the landmarker is fed."""
 
     IMAGE = "image"  # every picture on its own
     VIDEO = "video"  # follows faces from picture to picture; smooths when it follows one face
-
-
-@dataclass(frozen=True, slots=True)
-class FaceMesh:
-    """What the landmarker says of one face.
-
-    Attributes:
-        landmarks_px: (478, 2) float32, continuous pixels of the picture given.
-        blendshapes: (52,) float32, 0 to 1, in the order of `BLENDSHAPE_NAMES`.
-        depth_px: (478,) float32, in the same unit, growing away from the viewer; only differences
-            mean something.
-    """
-
-    landmarks_px: F32Array
-    blendshapes: F32Array
-    depth_px: F32Array
-
-
-@dataclass(frozen=True, slots=True)
-class FaceDetection:
-    """One answer of the face detector.
-
-    Attributes:
-        box_xyxy_px: Brow to chin, square, (4,) float32, pixels of the picture given.
-        keypoints_px: Right eye, left eye, nose tip, mouth, right ear, left ear of the person,
-            (6, 2) float32.
-        score: The detector's own confidence, 0 to 1.
-    """
-
-    box_xyxy_px: F32Array
-    keypoints_px: F32Array
-    score: float
 
 
 class FaceLandmarker:

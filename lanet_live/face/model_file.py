@@ -1,4 +1,4 @@
-"""The shipped MediaPipe model bundle, checked before use, and the two models inside it."""
+"""The shipped MediaPipe model bundle, checked before use, and the networks inside it."""
 
 import hashlib
 import io
@@ -35,8 +35,18 @@ def read_face_model() -> bytes:
     return content
 
 
-@cache
 def read_detector_model() -> bytes:
     """Return the face detector from inside the bundle: the landmarker's own first stage."""
+    return read_member(_DETECTOR_MEMBER)
+
+
+@cache
+def read_member(name: str) -> bytes:
+    """Return one network from inside the bundle, which is a zip file.
+
+    Raises:
+        FaceModelError: As `read_face_model`.
+        KeyError: There is no member of that name.
+    """
     with zipfile.ZipFile(io.BytesIO(read_face_model())) as bundle:
-        return bundle.read(_DETECTOR_MEMBER)
+        return bundle.read(name)

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from lanet_live.face.agreement import NO_AGREEMENT, keypoint_disagreement, landmark_confidence
 from lanet_live.face.alignment import transform_points
 from lanet_live.face.found_face import FoundFace
-from lanet_live.face.landmarker import FaceDetector, FaceLandmarker, FaceMesh, RunningMode
+from lanet_live.face.mesh import Detector, FaceMesh, Landmarker
+from lanet_live.face.models import FaceModels
 from lanet_live.face.portrait import PlausibleFace, Showing, show
 from lanet_live.face.pose import head_pose
 
@@ -39,10 +40,11 @@ _LARGEST_SIDE_PX: Final = 480
 class PortraitFinder:
     """The face of a picture that it fills. Opened, used and closed in one thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, models: FaceModels) -> None:
+        self._models = models
         # Most pictures never need a second look; opening the models costs memory and a moment.
-        self._detector: FaceDetector | None = None
-        self._landmarker: FaceLandmarker | None = None
+        self._detector: Detector | None = None
+        self._landmarker: Landmarker | None = None
 
     def find(self, image_bgr: U8Array) -> FoundFace | None:
         """Find the face of a picture, or None.
@@ -51,7 +53,7 @@ class PortraitFinder:
             image_bgr: (H, W, 3) uint8.
 
         Raises:
-            FaceModelError: MediaPipe failed.
+            FaceModelError: The face models failed.
         """
         scale = min(1.0, _LARGEST_SIDE_PX / max(image_bgr.shape[:2]))
         if scale < 1:
@@ -76,7 +78,7 @@ class PortraitFinder:
     def _find_shown(
         self, shown: U8Array, to_picture: F64Array, picture: U8Array
     ) -> FoundFace | None:
-        detector, landmarker = self._models()
+        detector, landmarker = self._opened()
         detections = detector.detect(shown)
         if not detections:
             return None
@@ -93,11 +95,10 @@ class PortraitFinder:
                 found.append(face)
         return max(found, key=lambda face: face.score, default=None)
 
-    def _models(self) -> tuple[FaceDetector, FaceLandmarker]:
+    def _opened(self) -> tuple[Detector, Landmarker]:
         if self._detector is None or self._landmarker is None:
-            self._detector = FaceDetector(min_confidence=_DETECTOR_CONFIDENCE)
-            self._landmarker = FaceLandmarker(
-                RunningMode.IMAGE,
+            self._detector = self._models.open_detector(min_confidence=_DETECTOR_CONFIDENCE)
+            self._landmarker = self._models.open_landmarker(
                 max_faces=_MESHES_PER_SHOWING,
                 min_detection_confidence=_REPEATED_DETECTION_CONFIDENCE,
                 min_presence_confidence=_PRESENCE_CONFIDENCE,

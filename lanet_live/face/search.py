@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lanet_live.face.agreement import keypoint_disagreement, landmark_confidence
-from lanet_live.face.landmarker import FaceDetector
 from lanet_live.face.matching import is_same_face, landmark_box
+from lanet_live.face.mesh import Detector
 from lanet_live.face.views import View, square_view_around
 
 U8Array = NDArray[np.uint8]
@@ -37,7 +37,7 @@ class Candidate:
     score: float
 
 
-def search(detector: FaceDetector, image_bgr: U8Array, views: tuple[View, ...]) -> list[Candidate]:
+def search(detector: Detector, image_bgr: U8Array, views: tuple[View, ...]) -> list[Candidate]:
     """Run the detector on views of one frame.
 
     Returns:
@@ -55,7 +55,7 @@ def search(detector: FaceDetector, image_bgr: U8Array, views: tuple[View, ...]) 
     return drop_duplicates(found)
 
 
-def look_closer(detector: FaceDetector, image_bgr: U8Array, landmarks_px: F32Array) -> float:
+def look_closer(detector: Detector, image_bgr: U8Array, landmarks_px: F32Array) -> float:
     """Run the detector close around a mesh.
 
     In a wide view a face is a few of the detector's pixels, and its key points are coarse; seen

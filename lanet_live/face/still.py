@@ -5,10 +5,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from lanet_live.config import TrackerConfig
 from lanet_live.face.agreement import NO_AGREEMENT, keypoint_disagreement
 from lanet_live.face.found_face import FoundFace
-from lanet_live.face.landmarker import FaceDetector, FaceLandmarker, FaceMesh, RunningMode
 from lanet_live.face.matching import is_same_face, landmark_box
+from lanet_live.face.mesh import FaceMesh
+from lanet_live.face.models import FaceModels, open_face_models
 from lanet_live.face.portrait_finder import PortraitFinder
 from lanet_live.face.pose import head_pose
 from lanet_live.face.search import Candidate, look_closer, search
@@ -35,22 +37,31 @@ class StillFaceFinder:
     at again as a portrait. Opened, used and closed in one thread.
     """
 
-    def __init__(self, *, max_faces: int = 16, min_confidence: float = 0.5) -> None:
+    def __init__(
+        self,
+        models: FaceModels | None = None,
+        *,
+        max_faces: int = 16,
+        min_confidence: float = 0.5,
+    ) -> None:
         """Open the models.
 
         Args:
+            models: Who runs them, not closed with the finder; None opens the usual ones.
             max_faces: Keep at most this many, the surest ones.
             min_confidence: Least score of the detector; 0.2 finds more in tiny or blurred pictures
                 that are known to show a face.
         """
+        self._own_models = open_face_models(TrackerConfig()) if models is None else None
+        models = self._own_models or models
+        assert models is not None
         self._max_faces = max_faces
-        self._detector = FaceDetector(min_confidence=min_confidence)
-        self._landmarker = FaceLandmarker(
-            RunningMode.IMAGE,
+        self._detector = models.open_detector(min_confidence=min_confidence)
+        self._landmarker = models.open_landmarker(
             max_faces=_MESHES_PER_VIEW,
             min_detection_confidence=min(min_confidence, _REPEATED_DETECTION_CONFIDENCE),
         )
-        self._portraits = PortraitFinder()
+        self._portraits = PortraitFinder(models)
 
     def find(self, image_bgr: U8Array) -> tuple[FoundFace, ...]:
         """Find the faces of a picture.
@@ -62,7 +73,7 @@ class StillFaceFinder:
             The faces, the detector's surest first.
 
         Raises:
-            FaceModelError: MediaPipe failed.
+            FaceModelError: The face models failed.
         """
         size_wh = (image_bgr.shape[1], image_bgr.shape[0])
         views = (*coarse_views(size_wh), *fine_views(size_wh))
@@ -83,6 +94,8 @@ class StillFaceFinder:
         self._detector.close()
         self._landmarker.close()
         self._portraits.close()
+        if self._own_models is not None:
+            self._own_models.close()
 
     def _measure(self, image_bgr: U8Array, candidate: Candidate) -> FoundFace | None:
         """Put a mesh on a candidate; None when no mesh agrees with it."""

@@ -8,9 +8,7 @@ gives the same answer on every run.
 """
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Final
 
 import numpy as np
@@ -18,10 +16,9 @@ from numpy.typing import NDArray
 
 from lanet_live.face.agreement import NO_AGREEMENT, keypoint_disagreement
 from lanet_live.face.appearance import CutDetector, face_chip
-from lanet_live.face.follower import Follower, FollowerPool
 from lanet_live.face.identity import SHORT_GAP_S, IdentityBook, Sighting
-from lanet_live.face.landmarker import FaceDetector, FaceMesh
 from lanet_live.face.matching import box_iou, is_same_face, landmark_box, share_inside
+from lanet_live.face.mesh import Detector, FaceMesh, Follower, FollowerPool
 from lanet_live.face.pose import head_pose
 from lanet_live.face.schedule import SearchSchedule
 from lanet_live.face.search import Candidate, look_closer, search
@@ -47,7 +44,6 @@ _LEAST_VISIBLE_SHARE: Final = 0.5
 # Least score of the detector for a newcomer, and for a closer look at a face already known.
 _NEWCOMER_CONFIDENCE: Final = 0.5
 _KNOWN_CONFIDENCE: Final = 0.2
-_MAX_THREADS: Final = 4
 
 
 @dataclass(slots=True, eq=False)
@@ -82,10 +78,6 @@ class _Moment:
         return round(self.now_s * 1000)
 
 
-def _open_detector(min_confidence: float) -> FaceDetector:
-    return FaceDetector(min_confidence=min_confidence)
-
-
 class VideoTracker:
     """Follows the faces of one video or camera. Opened, used and closed in one thread."""
 
@@ -93,21 +85,19 @@ class VideoTracker:
         self,
         *,
         max_faces: int,
-        open_detector: Callable[[float], FaceDetector] = _open_detector,
-        open_follower: Callable[[], Follower] = Follower,
+        open_detector: Callable[[float], Detector],
+        open_followers: Callable[[], FollowerPool],
     ) -> None:
         """Open the models.
 
         Args:
             max_faces: Follow at most this many faces at once.
             open_detector: Opens a detector with the given least confidence.
-            open_follower: Opens a follower.
+            open_followers: Opens what follows faces.
         """
         self._max_faces = max_faces
         self._detector = open_detector(_KNOWN_CONFIDENCE)
-        self._pool = FollowerPool(open_follower)
-        # Several faces are followed at once: MediaPipe works outside Python's lock.
-        self._threads = ThreadPoolExecutor(_MAX_THREADS, thread_name_prefix="lanet-face")
+        self._pool = open_followers()
         self._schedule = SearchSchedule()
         self._cuts = CutDetector()
         self._book = IdentityBook()
@@ -120,8 +110,9 @@ class VideoTracker:
     def update(self, frame: Frame) -> tuple[FaceTrack, ...]:
         """Return the faces of the next frame by ascending number."""
         moment = self._begin(frame)
-        run_all = map if len(self._followed) < 2 else self._threads.map
-        meshes = list(run_all(partial(_follow, moment), self._followed))
+        meshes = self._pool.follow(
+            [face.follower for face in self._followed], moment.image_bgr, clock_ms=moment.clock_ms
+        )
         for face, mesh in zip(self._followed, meshes, strict=True):
             self._take_over(face, mesh, moment)
         self._give_up_lost(moment)
@@ -137,7 +128,6 @@ class VideoTracker:
         self._followed = []
         self._pool.close()
         self._detector.close()
-        self._threads.shutdown()
 
     def _begin(self, frame: Frame) -> _Moment:
         """Put the frame on a clock that starts at 0 and never goes back, as MediaPipe demands."""
@@ -229,7 +219,7 @@ class VideoTracker:
         follower = self._pool.take()
         others = others + [face.box_xyxy_px for face in self._seen()]
         follower.start(view_of_one(box, others, moment.size_wh))
-        mesh = follower.follow(moment.image_bgr, clock_ms=moment.clock_ms)
+        (mesh,) = self._pool.follow([follower], moment.image_bgr, clock_ms=moment.clock_ms)
         if mesh is None or not _agrees(candidate, mesh):
             self._pool.give_back(follower)
             self._rejected.append((box, moment.now_s + _REJECTION_S))
@@ -272,10 +262,7 @@ class VideoTracker:
         return replace(sighting, confidence=face.score) if is_fresh else sighting
 
     def _keep_in_view(self, face: _Followed, moment: _Moment) -> None:
-        """Hand a face that is about to leave its follower's view to a follower with a better one.
-
-        If the new one does not find the face at once, the old one goes on.
-        """
+        """Let a face that is about to leave its follower's view be followed in a better one."""
         if moment.now_s < face.next_move_s or not is_ill_placed(
             face.box_xyxy_px, face.follower.view, moment.size_wh
         ):
@@ -285,21 +272,18 @@ class VideoTracker:
         view = view_of_one(face.box_xyxy_px, others, moment.size_wh)
         if box_iou(view.box_xyxy, face.follower.view.box_xyxy) > _SAME_VIEW_IOU:
             return
-        follower = self._pool.take()
-        follower.start(view)
-        mesh = follower.follow(moment.image_bgr, clock_ms=moment.clock_ms)
-        if mesh is not None and is_same_face(landmark_box(mesh.landmarks_px), face.box_xyxy_px):
-            face.follower, follower = follower, face.follower
-        self._pool.give_back(follower)
+        face.follower = self._pool.change_view(
+            face.follower,
+            view,
+            moment.image_bgr,
+            clock_ms=moment.clock_ms,
+            is_same=lambda mesh: is_same_face(landmark_box(mesh.landmarks_px), face.box_xyxy_px),
+        )
 
     def _release(self, faces: list[_Followed]) -> None:
         for face in faces:
             self._pool.give_back(face.follower)
         self._followed = [face for face in self._followed if face not in faces]
-
-
-def _follow(moment: _Moment, face: _Followed) -> FaceMesh | None:
-    return face.follower.follow(moment.image_bgr, clock_ms=moment.clock_ms)
 
 
 def _track(face: _Followed) -> FaceTrack:

@@ -107,7 +107,10 @@ def build_pipeline_factory(
         engine = open_with_options(model_path, options, backend=config.engine.backend)
         try:
             tracker = FaceTracker(
-                max_faces=config.max_faces, has_independent_frames=facts.has_independent_frames
+                config.tracker,
+                max_faces=config.max_faces,
+                has_independent_frames=facts.has_independent_frames,
+                with_blendshapes=config.export is not None and config.export.columns == "full",
             )
         except BaseException:
             engine.close()

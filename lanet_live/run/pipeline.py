@@ -14,6 +14,7 @@ from lanet_live.config import PipelineConfig
 from lanet_live.expression.estimator import ExpressionEstimator
 from lanet_live.expression.smoothing import ProbabilitySmoother
 from lanet_live.face.alignment import cut_crop, estimate_frame_to_crop
+from lanet_live.face.models import TrackerInfo
 from lanet_live.face.quality import measure_quality
 from lanet_live.records import (
     AlignedFace,
@@ -27,6 +28,11 @@ from lanet_live.records import (
 
 class Tracker(Protocol):
     """What the pipeline needs of `lanet_live.face.tracker.FaceTracker`."""
+
+    @property
+    def info(self) -> TrackerInfo:
+        """What runs the face models."""
+        ...
 
     def update(self, frame: Frame) -> tuple[FaceTrack, ...]:
         """Return the faces of a frame by ascending id."""
@@ -67,6 +73,11 @@ class Pipeline:
     def engine_info(self) -> EngineInfo:
         """What runs the model."""
         return self._engine.info
+
+    @property
+    def tracker_info(self) -> TrackerInfo:
+        """What finds and measures the faces."""
+        return self._tracker.info
 
     @property
     def min_quality(self) -> float:

@@ -18,12 +18,13 @@ from lanet_engines.spec import ModelSpec
 from lanet_live import __version__
 from lanet_live.capture.base import SourceFacts
 from lanet_live.face.model_file import FACE_MODEL_NAME, FACE_MODEL_SHA256
+from lanet_live.face.models import TrackerInfo
 from lanet_live.records import FrameResult
 from lanet_live.run_summary import RunSummary
 from lanet_live.sinks.output_file import sink_error
 
 SCHEMA_VERSION: Final = 1
-_PACKAGES: Final = ("numpy", "mediapipe", "opencv-contrib-python", "av", "scipy")
+_PACKAGES: Final = ("numpy", "mediapipe", "openvino", "opencv-contrib-python", "av", "scipy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,7 @@ class RunSetup:
         facts: Of the source.
         spec: Of the model.
         engine: What runs it.
+        tracker: What finds and measures the faces.
         min_quality: Threshold in force.
         max_uncertainty: Threshold in force.
     """
@@ -71,6 +73,7 @@ class RunSetup:
     facts: SourceFacts
     spec: ModelSpec
     engine: EngineInfo
+    tracker: TrackerInfo
     min_quality: float
     max_uncertainty: float
 
@@ -221,6 +224,7 @@ def describe_analysis(settings: RunSettings, setup: RunSetup) -> dict[str, Any]:
             "runtime_version": setup.engine.runtime_version,
         },
         "face_landmarker": {"file": Path(FACE_MODEL_NAME).name, "sha256": FACE_MODEL_SHA256},
+        "tracker": asdict(setup.tracker),
         "max_faces": settings.max_faces,
         "thresholds": {
             "min_quality": setup.min_quality,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from lanet_live.face.alignment import N_LANDMARKS
-from lanet_live.face.landmarker import BLENDSHAPE_NAMES
+from lanet_live.face.mesh import BLENDSHAPE_NAMES
 from lanet_live.records import ExpressionEstimate, FaceTrack, Frame, FrameResult
 
 Value = int | float | str | None
@@ -119,7 +119,8 @@ class TableLayout:
         row += [estimate.expression, estimate.uncertainty, estimate.disagreement]
         row += [estimate.quality.value, int(estimate.is_reliable)]
         if self.is_full:
-            row += track.blendshapes.tolist()
+            shapes = track.blendshapes
+            row += [None] * len(BLENDSHAPE_NAMES) if shapes is None else shapes.tolist()
             row += track.landmarks_px.T.ravel().tolist()  # all x, then all y
         if self.has_smoothed:
             smoothed = estimate.smoothed

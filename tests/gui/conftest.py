@@ -20,7 +20,7 @@ from lanet_live.run.live_events import (
 )
 from lanet_live.run.stats import StatsSnapshot
 from lanet_live.sinks.metadata import RunSetup
-from tests.fakes import FakeEngine, make_facts, make_spec
+from tests.fakes import FakeEngine, FakeTracker, make_facts, make_spec
 
 CONFIG = LiveConfig(sources=(SourceConfig("video", path=Path("clip.mp4")),))
 
@@ -43,7 +43,9 @@ class FakeRunner:
         facts = facts or make_facts()
         self.bridge.post(SourceOpened(facts))
         self.bridge.post(PipelineOpened(FakeEngine().info))
-        self.bridge.post(RunSetup(facts, make_spec(), FakeEngine().info, 0.4, 0.6))
+        self.bridge.post(
+            RunSetup(facts, make_spec(), FakeEngine().info, FakeTracker().info, 0.4, 0.6)
+        )
         self._enter(RunState.RUNNING)
 
     def deliver(self, result: FrameResult) -> None:

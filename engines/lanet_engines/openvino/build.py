@@ -12,13 +12,8 @@ from lanet_engines.build_request import BuildRequest
 from lanet_engines.errors import EngineBuildError
 from lanet_engines.onnx_model.file import ModelFile
 from lanet_engines.openvino.calibration import hash_crops, read_crops
-from lanet_engines.openvino.engine import (
-    BACKEND,
-    MODEL_NAMES,
-    fold_preprocessing,
-    read_network,
-    version,
-)
+from lanet_engines.openvino.device import BACKEND, version
+from lanet_engines.openvino.engine import MODEL_NAMES, fold_preprocessing, read_network
 from lanet_engines.openvino.mixed import WEIGHTED_LAYERS
 from lanet_engines.openvino.signal_stack import kept_signal_stack
 from lanet_engines.options import ProgressCallback

@@ -24,23 +24,27 @@ from lanet_engines.errors import (
 )
 from lanet_engines.onnx_model.file import ModelFile
 from lanet_engines.onnx_model.folding import FOLDED_INPUT_NAME
+from lanet_engines.openvino.device import (
+    BACKEND,
+    HINTS,
+    choose_precision,
+    describe_device,
+    first_line,
+    runtime_properties,
+    version,
+)
 from lanet_engines.openvino.mixed import keep_first_half
 from lanet_engines.openvino.signal_stack import kept_signal_stack
 from lanet_engines.options import OpenOptions
 from lanet_engines.preprocessing import LUMA_BGR
 from lanet_engines.spec import ModelSpec
 from lanet_engines.storage.artefact import Artefact, require_files
-from lanet_engines.storage.cache import EngineCache
 
-BACKEND: Final = "openvino"
 MODEL_NAMES: Final = ("model.xml", "model.bin")
 # Takes no dynamic shapes, so batches go through it one by one.
 _STATIC_DEVICE: Final = "NPU"
 # A ResNet-50 on 16 crops of 512 px stays below a quarter of it.
 _MAX_TENSOR_ELEMENTS: Final = 2**30
-# Types that OpenVINO converts an fp32 model to when it compiles it.
-_HINTS: Final = {"fp32": "f32", "fp16": "f16", "bf16": "bf16"}
-_CAPABILITIES: Final = {"fp32": "FP32", "fp16": "FP16", "bf16": "BF16", "int8": "INT8"}
 
 
 class _Request:
@@ -123,7 +127,7 @@ class OpenVinoEngine:
         except RuntimeError as error:
             raise EngineError(
                 f"OpenVINO failed on {self._info.device} with the model {self._spec.name}: "
-                f"{_first_line(error)}"
+                f"{first_line(error)}"
             ) from error
         return parts[0] if n_pieces == 1 else np.concatenate(parts)
 
@@ -136,7 +140,7 @@ def probe() -> tuple[str, tuple[str, ...]]:
         BackendUnavailable: No device.
     """
     core = ov.Core()
-    devices = tuple(_describe_device(core, device) for device in core.available_devices)
+    devices = tuple(describe_device(core, device) for device in core.available_devices)
     if not devices:
         raise BackendUnavailable("OpenVINO finds no device; install its drivers again.")
     return version(), devices
@@ -151,7 +155,7 @@ def open_model(model: ModelFile, options: OpenOptions) -> OpenVinoEngine:
         BackendUnavailable: The device is absent or cannot compute in the precision.
         EngineError: Compiling or the warm-up failed.
     """
-    if options.precision is not None and options.precision not in _HINTS:
+    if options.precision is not None and options.precision not in HINTS:
         raise BackendUnavailable(
             f"OpenVINO does not make {options.precision} out of an ONNX file on opening; build it "
             f"first: lanet-train build --target openvino --precision {options.precision}."
@@ -176,7 +180,7 @@ def open_artefact(folder: Path, artefact: Artefact, options: OpenOptions) -> Ope
         network = core.read_model(folder / MODEL_NAMES[0])
     except RuntimeError as error:
         raise ArtefactError(
-            f"OpenVINO cannot read the built engine {folder} ({_first_line(error)}); "
+            f"OpenVINO cannot read the built engine {folder} ({first_line(error)}); "
             "build it again with lanet-train build."
         ) from error
     options = replace(
@@ -191,13 +195,13 @@ def _open(
     core: ov.Core, network: ov.Model, spec: ModelSpec, sha256: str, options: OpenOptions
 ) -> OpenVinoEngine:
     device = options.device or "CPU"
-    precision = _choose_precision(core, device, options.precision)
+    precision = choose_precision(core, device, options.precision)
     if device.startswith(_STATIC_DEVICE):
         options = replace(options, max_batch=1)
         network.reshape([1, spec.input_size_px, spec.input_size_px, 3])
     if precision == "bf16":
         network = keep_first_half(core, network)
-    properties = _properties(device, precision, options)
+    properties = runtime_properties(device, precision, options)
     on_progress = None if device.startswith("CPU") else options.on_progress
     if on_progress:
         # Takes many seconds the first time; OpenVINO tells nothing and cannot be interrupted.
@@ -206,11 +210,11 @@ def _open(
         compiled = core.compile_model(network, device, properties)
     except RuntimeError as error:
         raise EngineError(
-            f"OpenVINO cannot compile the model {spec.name} for {device}: {_first_line(error)}"
+            f"OpenVINO cannot compile the model {spec.name} for {device}: {first_line(error)}"
         ) from error
     if on_progress and not on_progress(f"Compiling for {device}", 1.0):
         raise BuildInterrupted("Opening the model was interrupted; what was compiled is kept.")
-    info = EngineInfo(BACKEND, _describe_device(core, device), precision, version(), sha256)
+    info = EngineInfo(BACKEND, describe_device(core, device), precision, version(), sha256)
     engine = OpenVinoEngine(compiled, spec, info, max_batch=options.max_batch)
     warm_up(engine)
     return engine
@@ -228,7 +232,7 @@ def read_network(core: ov.Core, model: ModelFile) -> ov.Model:
         return core.read_model(model.content, b"")
     except (RuntimeError, ValueError) as error:
         raise ModelFileError(
-            f"OpenVINO cannot read the model {model.path}: {_first_line(error)}"
+            f"OpenVINO cannot read the model {model.path}: {first_line(error)}"
         ) from error
 
 
@@ -293,53 +297,3 @@ def _check_sizes(network: ov.Model) -> None:
                     f"The model's step {operation.get_friendly_name()} gives a tensor of "
                     f"{n_elements:.1e} numbers, more than an expression model needs."
                 )
-
-
-def _choose_precision(core: ov.Core, device: str, wanted: str | None) -> str:
-    """Return the precision to compute in: fp32 by default, fp16 where a device has no fp32."""
-    names = core.available_devices
-    if device not in names and device not in {name.split(".")[0] for name in names}:
-        raise BackendUnavailable(
-            f"OpenVINO has no device {device!r} here; it has {', '.join(names)}."
-        )
-    offered = core.get_property(device, "OPTIMIZATION_CAPABILITIES")
-    if wanted is None:
-        return "fp32" if "FP32" in offered else "fp16"
-    if _CAPABILITIES[wanted] not in offered:
-        possible = [name for name, capability in _CAPABILITIES.items() if capability in offered]
-        raise BackendUnavailable(
-            f"{_describe_device(core, device)} does not compute in {wanted}; "
-            f"it computes in {', '.join(possible)}."
-        )
-    return wanted
-
-
-def _properties(device: str, precision: str, options: OpenOptions) -> dict[str, object]:
-    properties: dict[str, object] = {
-        "PERFORMANCE_HINT": options.hint.upper(),
-        # Written out because OpenVINO takes bf16 by itself on CPUs that have it.
-        # What an int8 model leaves unquantised stays fp32.
-        "INFERENCE_PRECISION_HINT": _HINTS.get(precision, "f32"),
-    }
-    if not device.startswith("CPU"):
-        # Compiling for a GPU or an NPU takes many seconds. For a CPU it takes a tenth of one, and
-        # the cache, a second copy of the weights, saves half of that at best.
-        properties["CACHE_DIR"] = str(EngineCache(options.cache_folder).runtime_folder(BACKEND))
-    elif options.threads is not None:
-        properties["INFERENCE_NUM_THREADS"] = options.threads
-    return properties
-
-
-def _describe_device(core: ov.Core, device: str) -> str:
-    return f"{device} ({core.get_property(device, 'FULL_DEVICE_NAME').strip()})"
-
-
-def version() -> str:
-    """Return OpenVINO's version."""
-    return str(ov.__version__).split("-")[0]
-
-
-def _first_line(error: Exception) -> str:
-    """OpenVINO's errors begin with the place in its sources; the last line tells the cause."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1] if lines else type(error).__name__

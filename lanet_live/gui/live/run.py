@@ -200,6 +200,7 @@ class LiveRun(QObject):
                     self._facts,
                     pipeline.spec,
                     pipeline.engine_info,
+                    pipeline.tracker_info,
                     pipeline.min_quality,
                     pipeline.max_uncertainty,
                 )

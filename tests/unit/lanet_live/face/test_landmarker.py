@@ -10,7 +10,8 @@ import pytest
 
 from lanet_live.errors import FaceModelError
 from lanet_live.face import model_file
-from lanet_live.face.landmarker import BLENDSHAPE_NAMES, FaceDetector, FaceLandmarker, RunningMode
+from lanet_live.face.landmarker import FaceDetector, FaceLandmarker, RunningMode
+from lanet_live.face.mesh import BLENDSHAPE_NAMES
 from lanet_live.face.quiet import capture_native_stderr
 
 BLANK = np.zeros((120, 160, 3), np.uint8)

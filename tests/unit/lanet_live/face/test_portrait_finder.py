@@ -7,6 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
+from lanet_live.config import TrackerConfig
+from lanet_live.face.models import open_face_models
 from lanet_live.face.portrait import PlausibleFace, Showing, show
 from lanet_live.face.portrait_finder import PortraitFinder
 from lanet_live.face.still import StillFaceFinder
@@ -16,7 +18,7 @@ from tests.prepared_sets import face_landmarks
 
 @pytest.fixture(scope="module")
 def finder() -> Iterator[PortraitFinder]:
-    opened = PortraitFinder()
+    opened = PortraitFinder(open_face_models(TrackerConfig()))
     yield opened
     opened.close()
 

@@ -4,8 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
-from lanet_live.face.landmarker import BLENDSHAPE_NAMES
+from lanet_live.config import TrackerConfig
 from lanet_live.face.matching import landmark_box
+from lanet_live.face.mesh import BLENDSHAPE_NAMES
+from lanet_live.face.models import open_face_models
 from lanet_live.face.still import StillFaceFinder
 
 
@@ -17,7 +19,8 @@ def group_bgr(shared_dir: Path) -> np.ndarray:
 
 
 def test_group_photo_gives_its_five_faces(group_bgr):
-    finder = StillFaceFinder()
+    models = open_face_models(TrackerConfig(), with_blendshapes=True)
+    finder = StillFaceFinder(models)
     try:
         faces = finder.find(group_bgr)
     finally:

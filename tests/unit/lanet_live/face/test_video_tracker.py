@@ -5,6 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from lanet_live.face.follower import ThreadedFollowerPool
 from lanet_live.face.video_tracker import VideoTracker
 from lanet_live.records import Frame
 from tests.painted_faces import PaintedDetector, PaintedFollower, Person, frame_of, paint
@@ -21,7 +22,7 @@ class Stage:
         self.tracker = VideoTracker(
             max_faces=max_faces,
             open_detector=lambda _: self.detector,
-            open_follower=self._open,
+            open_followers=lambda: ThreadedFollowerPool(self._open),
         )
 
     def _open(self) -> PaintedFollower:

@@ -22,13 +22,15 @@ from lanet_live.sessions.session_file import RecordingPlan
 from lanet_live.sinks.csv_table import CsvSink
 from lanet_live.sinks.metadata import RunSettings, RunSetup
 from lanet_live.sinks.table import TableLayout
-from tests.fakes import LABELS, FakeEngine, make_facts, make_result, make_spec
+from tests.fakes import LABELS, FakeEngine, FakeTracker, make_facts, make_result, make_spec
 
 SETTINGS = RunSettings("clip.mp4", "lanet-live", {}, {}, "basic", "m.onnx", 8, False, None)
 
 
 def make_plan(video="none", **facts):
-    setup = RunSetup(make_facts(**facts), make_spec(), FakeEngine().info, 0.4, 0.6)
+    setup = RunSetup(
+        make_facts(**facts), make_spec(), FakeEngine().info, FakeTracker().info, 0.4, 0.6
+    )
     return RecordingPlan(setup, SETTINGS, video)
 
 

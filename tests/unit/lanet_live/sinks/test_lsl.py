@@ -15,7 +15,7 @@ from lanet_live.sinks.csv_table import CsvSink
 from lanet_live.sinks.lsl import LslSink, perf_to_lsl_s
 from lanet_live.sinks.metadata import RunSetup
 from lanet_live.sinks.table import TableLayout
-from tests.fakes import LABELS, FakeEngine, make_facts, make_result, make_spec
+from tests.fakes import LABELS, FakeEngine, FakeTracker, make_facts, make_result, make_spec
 from tests.lsl_receiver import connect, find
 
 FPS = 25.0
@@ -25,7 +25,7 @@ NO_TEXT = [c.name for c in TableLayout(LABELS).columns() if c.name != "expressio
 @pytest.fixture
 def setup() -> RunSetup:
     facts = make_facts(source_id=uuid.uuid4().hex, kind="camera", is_live=True, nominal_fps=FPS)
-    return RunSetup(facts, make_spec(), FakeEngine().info, 0.4, 0.6)
+    return RunSetup(facts, make_spec(), FakeEngine().info, FakeTracker().info, 0.4, 0.6)
 
 
 @pytest.fixture

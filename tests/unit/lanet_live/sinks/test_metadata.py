@@ -7,7 +7,7 @@ import pytest
 from lanet_live.errors import SinkError
 from lanet_live.run_summary import RunEnd, RunSummary
 from lanet_live.sinks.metadata import MetadataFile, RunSettings, RunSetup
-from tests.fakes import FakeEngine, make_facts, make_result
+from tests.fakes import FakeEngine, FakeTracker, make_facts, make_result
 
 SETTINGS = RunSettings(
     source="clips/a.mp4",
@@ -24,7 +24,14 @@ SETTINGS = RunSettings(
 
 def make_setup() -> RunSetup:
     engine = FakeEngine()
-    return RunSetup(make_facts(), engine.spec, engine.info, min_quality=0.3, max_uncertainty=0.7)
+    return RunSetup(
+        make_facts(),
+        engine.spec,
+        engine.info,
+        FakeTracker().info,
+        min_quality=0.3,
+        max_uncertainty=0.7,
+    )
 
 
 def make_summary(end: RunEnd, partial_reason: str | None = None) -> RunSummary:
@@ -72,6 +79,7 @@ def test_everything_the_reader_needs_is_there(tmp_path: Path) -> None:
     assert document["smoothing"] == {"is_on": True, "time_constant_s": 0.25}
     assert document["model"]["sha256"] == "0" * 64
     assert document["engine"]["backend"] == "fake"
+    assert document["tracker"]["name"] == "fake"
     assert document["source"]["given_as"] == "clips/a.mp4"
     assert document["source"]["details"] == {"n_damaged_pieces": 2}
     assert document["warnings"] == ["2 pieces could not be decoded."]

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lanet_live.face.landmarker import BLENDSHAPE_NAMES
+from lanet_live.face.mesh import BLENDSHAPE_NAMES
 from lanet_live.records import Quality
 from lanet_live.sinks.csv_table import CsvSink
 from lanet_live.sinks.jsonl import JsonLinesSink
