@@ -1,26 +1,39 @@
 """Keep MediaPipe from reporting usage over the network.
 
 Since its 0.10.3x wheels MediaPipe posts versions, operating system and timings of every task to
-its maker and offers no switch. This program promises to work on faces without a network, so two
-things its uploader needs are taken away; closing a task then also never waits for a slow server.
+its maker and offers no switch (looked for in 1.2). This program promises to work on faces without a
+network, so two things its uploader needs are taken away; closing a task then also never waits for a
+slow server. tests/e2e/test_nothing_leaves.py fails if a later version finds another way.
 """
 
 import os
 from typing import Any, Final
 
-# Port 9 ("discard") of this very machine: refused at once, nothing leaves.
-_DEAD_END_PROXY: Final = "http://127.0.0.1:9"
-_PROXY_VARIABLES: Final = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
+from lanet_engines.usage_reports import KeptBack
+
+# MediaPipe's HTTP client, curl, knows no proxy of this kind and gives up before it looks up a name
+# or opens a connection.
+_IMPOSSIBLE_PROXY: Final = "none://"
+# Servers named here are spoken to past the proxy.
+_EXEMPTIONS: Final = ("no_proxy", "NO_PROXY")
+
+KEPT_BACK: Final = KeptBack(
+    "mediapipe",
+    "post versions, operating system and timings of every face search",
+    f"its HTTP client is given an impossible proxy ({_IMPOSSIBLE_PROXY}) and no certificates",
+)
+"""For `lanet-live --doctor`."""
 
 
 def route_uploads_nowhere() -> None:
-    """Give MediaPipe's HTTP client a proxy that refuses, unless the user has set one.
+    """Give MediaPipe's HTTP client a proxy that cannot be used.
 
-    The client reads the variable at each upload, so it must stay set. The app itself never speaks
-    HTTPS; the trainer fetches pretrained weights, in runs that look for no faces.
+    The client reads the variable at each upload, so it must stay set. A proxy of the user's is
+    replaced, in this process alone: it would be connected to, and nothing here speaks HTTPS.
     """
-    if not any(os.environ.get(name) for name in _PROXY_VARIABLES):
-        os.environ["https_proxy"] = _DEAD_END_PROXY
+    os.environ["https_proxy"] = _IMPOSSIBLE_PROXY
+    for name in _EXEMPTIONS:
+        os.environ.pop(name, None)
 
 
 def offline_options(model: bytes) -> Any:

@@ -4,15 +4,6 @@ import pytest
 
 from lanet_live.face.offline import offline_options, route_uploads_nowhere
 
-PROXY_VARIABLES = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
-
-
-@pytest.fixture
-def no_proxy_set(monkeypatch):
-    for name in PROXY_VARIABLES:
-        # set first, so that the test's own change to it is undone as well
-        monkeypatch.setenv(name, "")
-
 
 def test_options_trust_no_server():
     c_options = offline_options(b"model").to_ctypes()
@@ -22,15 +13,13 @@ def test_options_trust_no_server():
     assert c_options.model_asset_buffer == b"model"
 
 
-@pytest.mark.usefixtures("no_proxy_set")
-def test_uploads_are_routed_to_this_machine():
+@pytest.mark.parametrize("proxy", ["", "http://proxy.example:3128"])
+def test_uploads_have_a_proxy_that_cannot_be_used_whatever_the_user_has_set(monkeypatch, proxy):
+    # set first, so that the test's own change to it is undone as well
+    monkeypatch.setenv("https_proxy", proxy)
+    monkeypatch.setenv("no_proxy", "*")
+    monkeypatch.setenv("NO_PROXY", "play.googleapis.com")
     route_uploads_nowhere()
-    assert os.environ["https_proxy"] == "http://127.0.0.1:9"
-
-
-@pytest.mark.usefixtures("no_proxy_set")
-def test_a_proxy_of_the_user_is_left_alone(monkeypatch):
-    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
-    route_uploads_nowhere()
-    assert os.environ["https_proxy"] == ""
-    assert os.environ["HTTPS_PROXY"] == "http://proxy.example:3128"
+    assert os.environ["https_proxy"] == "none://"
+    assert "no_proxy" not in os.environ
+    assert "NO_PROXY" not in os.environ
