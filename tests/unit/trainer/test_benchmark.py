@@ -333,3 +333,25 @@ def test_cells_cannot_see_the_split_the_table_is_about(tmp_path: Path) -> None:
     assert best == other_best
     assert all(torch.equal(first[name], second[name]) for name in first)
     assert js != other_js  # the split was measured, and was another one
+
+
+def test_a_table_of_fewer_classes_leaves_one_out(tmp_path: Path) -> None:
+    data = write_prepared(tmp_path / "tiny", sizes={"train": 40, "valid": 12})
+    out = tmp_path / "bench"
+    assert main(_table1(data, out, "--option", "*:without=sad", "--option", "*:batch_size=16")) == 0
+    text = (out / "table.md").read_text()
+    assert "3 classes (neutral, happiness, surprise)" in text
+    assert "27 training images, epochs chosen on 3 images" in text
+    assert "without sadness" in text
+
+
+def test_noise_seed_draws_one_noise_for_all_seeds(tmp_path: Path) -> None:
+    data = write_prepared(tmp_path / "tiny", sizes={"train": 40, "valid": 12})
+    hashes = []
+    for more in ((), ("--noise-seed", "5")):
+        out = tmp_path / f"bench{len(more)}"
+        assert main(_table1(data, out, "--seeds", "0", "1", *more)) == 0
+        cells = [out / "cells" / f"symmetric_0.2-baseline-seed{seed}" for seed in (0, 1)]
+        runs = [json.loads((cell / "run.json").read_text()) for cell in cells]
+        hashes.append(len({run["noise"]["hash"] for run in runs}))
+    assert hashes == [2, 1]

@@ -110,3 +110,26 @@ def test_another_template_is_refused(folder: Path) -> None:
     (folder / "dataset.json").write_text(json.dumps({**record, "template_id": "old"}))
     with pytest.raises(DataError, match="template old"):
         open_prepared(folder)
+
+
+def test_a_class_left_out_takes_its_label_and_votes_with_it(folder: Path) -> None:
+    whole = open_prepared(folder).split("train")
+    dataset = open_prepared(folder, without=("surprise",))
+    split = dataset.split("train")
+    assert dataset.labels == split.class_names == ("neutral", "happiness", "sadness")
+    assert dataset.left_out == ("surprise",)
+    was_left_out = whole.label == 2
+    assert (split.label[was_left_out] == -1).all()
+    kept = split.label[~was_left_out]
+    assert [split.class_names[i] for i in kept] == [
+        whole.class_names[i] for i in whole.label[~was_left_out]
+    ]
+    assert whole.votes is not None
+    assert split.votes is not None
+    assert (split.votes == whole.votes[:, [0, 1, 3]]).all()
+    assert (split.n_ignored_votes == whole.n_ignored_votes + whole.votes[:, 2]).all()
+    assert np.allclose(split.distribution.sum(axis=1), ~was_left_out)
+    with pytest.raises(ConfigError, match="no class 'boredom' to leave out"):
+        open_prepared(folder, without=("boredom",))
+    with pytest.raises(ConfigError, match="two classes"):
+        open_prepared(folder, without=("neutral", "happiness", "surprise"))

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lanet_trainer.class_names import canonical_name
 from lanet_trainer.errors import ConfigError
 from lanet_trainer.methods.registry import METHODS, method_entry
 from lanet_trainer.training.config import (
@@ -67,6 +68,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--rule",
         choices=RULES,
         help="how votes become hard training labels; default: the data set's own rule",
+    )
+    parser.add_argument(
+        "--without",
+        nargs="+",
+        metavar="CLASS",
+        type=canonical_name,
+        help="leave classes out, e.g. contempt: FER+ with seven classes",
     )
     parser.add_argument(
         "--noise", metavar="KIND:RATE", help="e.g. symmetric:0.2, asymmetric:0.3; default: none"
@@ -200,6 +208,8 @@ def to_config(args: argparse.Namespace) -> FitConfig:
     """
     names = {field.name for field in dataclasses.fields(FitConfig)}
     given = {k: v for k, v in vars(args).items() if k in names and v is not None}
+    if "without" in given:
+        given["without"] = tuple(given["without"])
     if args.resume and (args.out / CONFIG_FILE).is_file():
         saved = FitConfig.read(args.out)
         if args.assignments:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from lanet_trainer.class_names import canonical_name
 from lanet_trainer.errors import ConfigError
 from lanet_trainer.methods.registry import method_class, method_entry
 from lanet_trainer.pretrained import normalisation_of
@@ -184,10 +185,13 @@ _FIELD_TYPES: dict[str, type] = {
     **dict.fromkeys(_TEXT_FIELDS, str),
     **dict.fromkeys(_WHOLE_FIELDS, int),
     **dict.fromkeys(_NUMBER_FIELDS, float),
+    "without": tuple,
 }
 
 
 def _field_value(option: Option) -> Any:
+    if option.name == "without":
+        return tuple(canonical_name(name) for name in option.text.split(","))
     try:
         return _FIELD_TYPES[option.name](option.text)
     except ValueError as error:

@@ -1,5 +1,6 @@
 """Read a prepared data set. Pictures and landmarks stay on disk until they are asked for."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -158,6 +159,8 @@ class PreparedDataset:
     Attributes:
         name: E.g. "ferplus".
         labels: Class names, (C,).
+        left_out: Classes that were asked to be left out. Samples labelled so have no label, and
+            votes for them count as answers that are no class.
         splits: Names of the splits it has.
         rule: The label rule; "distribution" is for the train split, the others go by majority then.
         train_rule: The label rule of the train split.
@@ -167,6 +170,7 @@ class PreparedDataset:
 
     name: str
     labels: tuple[str, ...]
+    left_out: tuple[str, ...]
     splits: tuple[str, ...]
     rule: str
     train_rule: str
@@ -185,14 +189,20 @@ class PreparedDataset:
                 f"it has {', '.join(self.splits)}."
             )
         folder = self.folder / name
+        every_label = tuple(self.record["labels"])
         rows = read_samples(
-            folder, labels=self.labels, ignored_names=tuple(self.record["ignored_names"])
+            folder, labels=every_label, ignored_names=tuple(self.record["ignored_names"])
         )
-        return _build_split(self, name, rows, folder)
+        split = _build_split(self, name, rows, folder, every_label)
+        return _leave_out(split, self.left_out) if self.left_out else split
 
 
 def open_prepared(
-    path: str | Path, *, rule: str | None = None, train_rule: str | None = None
+    path: str | Path,
+    *,
+    rule: str | None = None,
+    train_rule: str | None = None,
+    without: Sequence[str] = (),
 ) -> PreparedDataset:
     """Open a folder written by `lanet-train prepare`.
 
@@ -200,10 +210,12 @@ def open_prepared(
         path: The folder.
         rule: Label rule instead of the one the data set was prepared with.
         train_rule: Label rule for the train split alone.
+        without: Classes to leave out, as EAC leaves out contempt of FER+. The label rule still
+            sees the votes for them.
 
     Raises:
         DataError: There is no prepared data set, or it is damaged or was made for another template.
-        ConfigError: The rule does not fit the data set.
+        ConfigError: The rule does not fit the data set, or it has no class to be left out.
     """
     folder = Path(path)
     record = read_record(folder)
@@ -224,14 +236,49 @@ def open_prepared(
     for wanted in (rule, train_rule):
         if wanted not in LABEL_RULES or (wanted != "given" and not has_votes):
             raise ConfigError(f"The label rule '{wanted}' does not fit the data set {name}.")
-    return PreparedDataset(name, labels, splits, rule, train_rule, folder, record)
+    for unknown in (wanted for wanted in without if wanted not in labels):
+        raise ConfigError(
+            f"The data set {name} has no class '{unknown}' to leave out; "
+            f"it has {', '.join(labels)}."
+        )
+    kept = tuple(label for label in labels if label not in without)
+    if len(kept) < 2:
+        raise ConfigError("At least two classes must be left.")
+    left_out = tuple(label for label in labels if label in without)
+    return PreparedDataset(name, kept, left_out, splits, rule, train_rule, folder, record)
+
+
+def _leave_out(split: PreparedSplit, names: Sequence[str]) -> PreparedSplit:
+    """Return the split without some of its classes; their samples stay, without a label."""
+    is_kept = np.array([name not in names for name in split.class_names])
+    position = np.where(is_kept, np.cumsum(is_kept) - 1, -1)
+    distribution = split.distribution[:, is_kept]
+    total = distribution.sum(axis=1, keepdims=True)
+    votes, ignored = split.votes, split.n_ignored_votes
+    if votes is not None:
+        ignored = ignored + votes[:, ~is_kept].sum(axis=1).astype(np.int64)
+        votes = votes[:, is_kept]
+    return replace(
+        split,
+        class_names=tuple(name for name in split.class_names if name not in names),
+        label=np.where(split.label >= 0, position[split.label], -1),
+        distribution=np.divide(
+            distribution, total, out=np.zeros_like(distribution), where=total > 0
+        ),
+        votes=votes,
+        n_ignored_votes=ignored,
+    )
 
 
 def _build_split(
-    dataset: PreparedDataset, name: str, rows: list[tuple[Sample, bool]], folder: Path
+    dataset: PreparedDataset,
+    name: str,
+    rows: list[tuple[Sample, bool]],
+    folder: Path,
+    class_names: tuple[str, ...],
 ) -> PreparedSplit:
     samples = [sample for sample, _ in rows]
-    n_samples, n_classes = len(rows), len(dataset.labels)
+    n_samples, n_classes = len(rows), len(class_names)
     has_votes = n_samples > 0 and all(sample.votes is not None for sample in samples)
     votes = np.zeros((n_samples, n_classes), dtype=np.int64)
     ignored = np.zeros((n_samples, len(dataset.record["ignored_names"])), dtype=np.int64)
@@ -248,7 +295,7 @@ def _build_split(
         label, distribution = apply_vote_rule(rule, votes, ignored)
     return PreparedSplit(
         name=name,
-        class_names=dataset.labels,
+        class_names=class_names,
         sample_ids=tuple(sample.sample_id for sample in samples),
         source_files=tuple(sample.file for sample in samples),
         label=label,

@@ -60,6 +60,7 @@ class FitConfig:
         holdout: Share of the training split, class by class, that is set aside and chosen on in
             place of the validation split; the same images for every seed. 0: off.
         report_split: Split measured after every epoch and never chosen on; empty for none.
+        without: Classes to leave out of the data set.
         n_train: Train on so many samples only, drawn at random, the same ones for every seed; 0:
             on all.
         drop_path_rate: Stochastic depth of the backbone.
@@ -95,6 +96,7 @@ class FitConfig:
     include_valid: bool = False
     holdout: float = 0.0
     report_split: str = ""
+    without: tuple[str, ...] = ()
     n_train: int = 0
     drop_path_rate: float = 0.0
     workers: int = 2
@@ -153,6 +155,7 @@ class FitConfig:
         try:
             values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
             values["mean"], values["std"] = tuple(values["mean"]), tuple(values["std"])
+            values["without"] = tuple(values.get("without", ()))
             return cls(**values)
         except OSError as error:
             raise ConfigError(f"'{folder}' holds no training run: {path} is missing.") from error

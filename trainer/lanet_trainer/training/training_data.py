@@ -46,14 +46,14 @@ def open_for_training(config: FitConfig) -> PreparedDataset:
         ConfigError: The data set has no votes to train on, or the rule does not fit it.
         DataError: There is no prepared data set.
     """
-    dataset = open_prepared(config.data, train_rule=config.rule)
+    dataset = open_prepared(config.data, train_rule=config.rule, without=config.without)
     if config.targets == "hard":
         return dataset
     if not dataset.record["has_votes"]:
         raise ConfigError(
             f"The data set {dataset.name} has no votes: --targets {config.targets} cannot be used."
         )
-    return open_prepared(config.data, rule="distribution")
+    return open_prepared(config.data, rule="distribution", without=config.without)
 
 
 def choose_training_data(dataset: PreparedDataset, config: FitConfig) -> TrainingData:
