@@ -14,6 +14,10 @@ TRACKERS: Final = ("openvino", "mediapipe")
 
 DEFAULT_TRACKER: Final = "mediapipe"
 
+# How frequent the classes are taken to be: as the model was fitted, all alike, or as a file says.
+FITTED: Final = "fitted"
+BALANCED: Final = "balanced"
+
 # Enough for a group; more faces cost time on every frame, found or not.
 DEFAULT_MAX_FACES: Final = 8
 
@@ -34,16 +38,34 @@ class EstimatorConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class PriorConfig:
+    """How frequent each class is taken to be; see `lanet_live.expression.prior`.
+
+    Attributes:
+        kind: `FITTED` leaves the probabilities as they are, `BALANCED` takes all classes for
+            equally frequent, "file" takes `shares`.
+        name: What to call it: the kind, or the file's name.
+        shares: Class and share, summing to 1; empty unless the kind is "file".
+    """
+
+    kind: str = FITTED
+    name: str = FITTED
+    shares: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class PipelineConfig:
     """How results are made.
 
     Attributes:
         estimator: Thresholds and views.
         smoothing_s: Time constant of the smoothed probabilities; None leaves them out.
+        prior: Class shares the probabilities are corrected to, beside the raw ones.
     """
 
     estimator: EstimatorConfig = field(default_factory=EstimatorConfig)
     smoothing_s: float | None = None
+    prior: PriorConfig = field(default_factory=PriorConfig)
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,6 +99,10 @@ class ExpressionEstimate:
         quality: Of the input.
         is_reliable: Quality and uncertainty are within the session's thresholds.
         labels: Class names, (C,).
+        prior_corrected: `probabilities` under other class shares than the model's; None when none
+            were asked for. Never replaces `probabilities`.
+        prediction_set: Classes that remain possible, the most probable first; see
+            `lanet_live.expression.prediction_sets`. Empty when the model makes no sets.
     """
 
     face_id: int
@@ -109,11 +113,43 @@ class ExpressionEstimate:
     quality: Quality
     is_reliable: bool
     labels: tuple[str, ...]
+    prior_corrected: "PriorCorrected | None" = None
+    prediction_set: tuple[str, ...] = ()
 
     @property
     def expression(self) -> str:
         """The most probable class."""
         return self.labels[int(np.argmax(self.probabilities))]
+
+
+@dataclass(frozen=True, slots=True)
+class PriorCorrected:
+    """An estimate under other class shares than the model's; see `lanet_live.expression.prior`.
+
+    Attributes:
+        probabilities: (C,) float64, sums to 1.
+        uncertainty: Entropy of these / ln C, 0 to 1.
+    """
+
+    probabilities: F64Array
+    uncertainty: float
+
+
+@dataclass(frozen=True, slots=True)
+class SharesEstimate:
+    """How frequent the classes seem to be in a recording; see `lanet_live.expression.shares`.
+
+    Attributes:
+        labels: Class names, (C,).
+        shares: Of each class, (C,), summing to 1.
+        n_frames: Estimates it rests on, counted per face.
+        n_effective: How many independent ones these are worth.
+    """
+
+    labels: tuple[str, ...]
+    shares: tuple[float, ...]
+    n_frames: int
+    n_effective: float
 
 
 @dataclass(frozen=True, slots=True)

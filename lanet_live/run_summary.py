@@ -6,7 +6,7 @@ from enum import Enum
 
 from lanet_live.capture.base import SourceFacts, SourceReport
 from lanet_live.errors import SourceLost
-from lanet_live.records import FrameResult
+from lanet_live.records import FrameResult, SharesEstimate
 
 
 class RunEnd(Enum):
@@ -51,6 +51,7 @@ class RunSummary:
         is_interrupted: Ctrl-C was pressed, perhaps too late to change anything; the caller should
             begin nothing more.
         elapsed_s: From opening the source to closing the sinks.
+        shares: Estimate of how frequent the classes were; None when there is none.
     """
 
     facts: SourceFacts
@@ -63,6 +64,7 @@ class RunSummary:
     partial_reason: str | None
     is_interrupted: bool
     elapsed_s: float
+    shares: SharesEstimate | None = None
 
     @property
     def is_partial(self) -> bool:

@@ -9,16 +9,19 @@ from typing import NoReturn
 
 from lanet_live import __version__
 from lanet_live.config import (
+    BALANCED,
     COLUMN_SETS,
     DEFAULT_MAX_FACES,
     DEFAULT_TRACKER,
     EXPORT_FORMATS,
+    FITTED,
     TRACKERS,
     EngineConfig,
     EstimatorConfig,
     ExportConfig,
     LiveConfig,
     PipelineConfig,
+    PriorConfig,
     SourceConfig,
     TrackerConfig,
 )
@@ -85,6 +88,7 @@ def parse_config(namespace: argparse.Namespace, *, command: str) -> LiveConfig:
     """
     sources = _sources(namespace)
     export = _export(namespace)
+    prior = _prior(namespace.prior)
     if export is not None and not sources:
         raise ConfigError("Name what to analyse with --video, --images or --camera.")
     if export is not None and "plot" in export.formats and namespace.images:
@@ -115,6 +119,7 @@ def parse_config(namespace: argparse.Namespace, *, command: str) -> LiveConfig:
                 with_disagreement=namespace.disagreement,
             ),
             smoothing_s=namespace.smooth,
+            prior=prior,
         ),
         tracker=TrackerConfig(name=namespace.tracker, device=namespace.tracker_device),
         max_faces=namespace.max_faces,
@@ -260,6 +265,13 @@ def _add_analysis(group: "argparse._ArgumentGroup") -> None:
         help="add columns with smoothed probabilities; the raw ones stay "
         f"(time constant {DEFAULT_SMOOTHING_S:g} s unless given)",
     )
+    group.add_argument(
+        "--prior",
+        default=FITTED,
+        metavar="fitted|balanced|FILE",
+        help="how frequent the classes are taken to be: as the model was fitted (default), all "
+        "alike, or as a CSV (class,share) or JSON says; adds columns, the raw ones stay",
+    )
 
 
 def _add_information(group: "argparse._ArgumentGroup") -> None:
@@ -289,6 +301,18 @@ def _sources(namespace: argparse.Namespace) -> tuple[SourceConfig, ...]:
     if namespace.synthetic:
         sources.append(SourceConfig("synthetic"))
     return tuple(sources)
+
+
+def _prior(text: str) -> PriorConfig:
+    if text in (FITTED, BALANCED):
+        return PriorConfig(text, text)
+    path = Path(text)
+    if not path.is_file():
+        raise ConfigError(f"--prior takes fitted, balanced or a file, and there is no file {path}.")
+    # Imported here: it brings numpy, which `--help` must not wait for.
+    from lanet_live.expression.prior import read_prior_file
+
+    return read_prior_file(path)
 
 
 def _export(namespace: argparse.Namespace) -> ExportConfig | None:

@@ -12,6 +12,7 @@ from lanet_live.errors import LanetLiveError
 from lanet_live.export.exporter import Exporter
 from lanet_live.export.plan import ExportJob, plan_jobs
 from lanet_live.export.workers import Compiling, Failure, run_in_workers
+from lanet_live.expression.shares import describe_shares
 from lanet_live.run_summary import RunProgress, RunSummary
 
 
@@ -146,3 +147,5 @@ def _report(job: ExportJob, summary: RunSummary, *, is_quiet: bool) -> None:
         )
         for path in job.paths:
             say(f"  {path}")
+        if summary.shares is not None:
+            say(f"  {describe_shares(summary.shares)}; only --prior FILE would apply them")

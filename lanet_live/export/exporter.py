@@ -10,12 +10,14 @@ from lanet_engines.options import ProgressCallback
 from lanet_live import __version__
 from lanet_live.capture.base import SourceFacts
 from lanet_live.capture.selected import FrameSelection
-from lanet_live.config import ExportConfig, LiveConfig
+from lanet_live.config import FITTED, ExportConfig, LiveConfig
 from lanet_live.drawing.timeline_figure import PlotText
 from lanet_live.errors import LanetLiveError
 from lanet_live.export.camera import run_live
 from lanet_live.export.plan import ExportJob, check_outputs
 from lanet_live.export.resume import run_key, split_done
+from lanet_live.expression.prior import resolve_prior
+from lanet_live.expression.shares import SharesCollector
 from lanet_live.records import FrameResult
 from lanet_live.run.assembly import (
     LoadedModel,
@@ -54,8 +56,8 @@ class Exporter:
         config: With `export` set.
 
     Raises:
-        ConfigError: The model does not fit this version, or pyarrow is missing for Parquet
-            or pylsl for LSL.
+        ConfigError: The model does not fit this version or the class shares, or pyarrow is
+            missing for Parquet or pylsl for LSL.
         EngineError: The model is not usable.
     """
 
@@ -69,6 +71,8 @@ class Exporter:
         self._config = config
         self._export = config.export
         self._model = load_model(config.engine)
+        # Asked here, so that it is refused once and not for every source.
+        resolve_prior(config.pipeline.prior, self._model.spec)
 
     def split_done(self, jobs: Sequence[ExportJob]) -> tuple[list[ExportJob], list[ExportJob]]:
         """Separate what is still to be run from what an earlier run has finished.
@@ -126,6 +130,13 @@ class _Run:
         self._job = job
         self._metadata = MetadataFile(job.metadata_path, self._settings())
         self._lsl = LslSink() if config.with_lsl else None
+        spec, min_quality = model.spec, config.pipeline.estimator.min_quality
+        self._shares = SharesCollector(
+            spec.labels,
+            spec.class_shares,
+            min_quality=spec.min_quality if min_quality is None else min_quality,
+            is_independent=job.source.kind == "images",
+        )
         self._plot: PlotSink | None = None
         if "plot" in job.outputs:
             self._plot = PlotSink(
@@ -148,6 +159,7 @@ class _Run:
                 should_stop=should_stop,
                 on_progress=on_progress,
             )
+            summary = replace(summary, shares=self._shares.estimate())
             self._draw_plot(summary)
         except BaseException as error:
             if self._metadata.has_begun:
@@ -165,14 +177,7 @@ class _Run:
         open_pipeline = build_pipeline_factory(self._config, self._model, on_compiling=on_compiling)
         pipeline = open_pipeline(facts)
         try:
-            setup = RunSetup(
-                facts=facts,
-                spec=pipeline.spec,
-                engine=pipeline.engine_info,
-                tracker=pipeline.tracker_info,
-                min_quality=pipeline.min_quality,
-                max_uncertainty=pipeline.max_uncertainty,
-            )
+            setup = pipeline.describe(facts)
             self._remove_old_files()
             self._metadata.begin(setup)
             if self._plot is not None:
@@ -189,6 +194,7 @@ class _Run:
             self._model.spec.labels,
             is_full=self._export.columns == "full",
             has_smoothed=self._config.pipeline.smoothing_s is not None,
+            has_prior=self._config.pipeline.prior.kind != FITTED,
         )
         outputs, overwrite = self._job.outputs, self._export.overwrite
         sinks: list[ResultSink] = [
@@ -203,7 +209,7 @@ class _Run:
         if self._lsl is not None:
             sinks.append(self._lsl)
         # Last, so that it counts what all others have taken.
-        return [*self._first_sinks, *sinks, self._metadata]
+        return [*self._first_sinks, *sinks, self._shares, self._metadata]
 
     def _selection(self) -> FrameSelection | None:
         export = self._export

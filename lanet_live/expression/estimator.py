@@ -8,6 +8,7 @@ import numpy as np
 from lanet_engines.base import Engine
 from lanet_engines.errors import EngineError
 from lanet_live.config import EstimatorConfig
+from lanet_live.expression.prediction_sets import sets_of
 from lanet_live.expression.uncertainty import mutual_information, normalised_entropy, softmax
 from lanet_live.face.alignment import cut_crop, jitter_crop
 from lanet_live.records import AlignedFace, ExpressionEstimate, F32Array, U8Array
@@ -53,6 +54,8 @@ class ExpressionEstimator:
         self._labels = spec.labels
         self._size_px = spec.input_size_px
         self._temperature = spec.temperature
+        sets = spec.prediction_sets
+        self._min_probabilities = None if sets is None else np.array(sets.min_probabilities)
         self.min_quality = spec.min_quality if config.min_quality is None else config.min_quality
         self.max_uncertainty = (
             spec.max_uncertainty if config.max_uncertainty is None else config.max_uncertainty
@@ -99,6 +102,9 @@ class ExpressionEstimator:
         mean_logits = logits[: self._n_main_views].astype(np.float64).mean(axis=0)  # (N, C)
         probabilities = softmax(mean_logits, temperature=self._temperature)
         uncertainty = normalised_entropy(probabilities)  # (N,)
+        sets: Sequence[tuple[str, ...]] = [()] * len(faces)
+        if self._min_probabilities is not None:
+            sets = sets_of(probabilities, self._min_probabilities, self._labels)
         disagreement = None
         if len(self._views) > self._n_main_views:
             disagreement = mutual_information(softmax(logits, temperature=self._temperature))
@@ -115,6 +121,7 @@ class ExpressionEstimator:
                     and uncertainty[i] <= self.max_uncertainty
                 ),
                 labels=self._labels,
+                prediction_set=sets[i],
             )
             for i, face in enumerate(faces)
         )

@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from lanet_live.expression.memory import memory_rows
 from lanet_live.records import F64Array
 
 LEVEL: Final = 0.95
@@ -79,26 +80,6 @@ def mean_interval(values: F64Array, time_s: F64Array, weights: F64Array) -> Inte
     means = (draws @ sums) / drawn_totals[:, None]  # (R, C)
     low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
     return Interval(low, high, block_s, n_blocks)
-
-
-def memory_rows(values: F64Array) -> float:
-    """Return over how many rows a series remembers itself: the longest of its C columns.
-
-    It is the integrated autocorrelation time, 1 + 2 Σ r(k), summed up to the first k at which r is
-    not positive; 1 for independent rows.
-    """
-    n = len(values)
-    centred = values - values.mean(axis=0)
-    n_padded = 1 << (2 * n - 1).bit_length()  # a power of two: any other length may be slow
-    spectrum = np.fft.rfft(centred, n=n_padded, axis=0)
-    covariance = np.fft.irfft(spectrum * spectrum.conj(), axis=0)[:n]  # (N, C)
-    varies = covariance[0] > 1e-12 * n
-    if not varies.any():
-        return 1.0
-    correlation = covariance[1:, varies] / covariance[0, varies]
-    is_over = np.logical_or.accumulate(correlation <= 0, axis=0)
-    times = 1 + 2 * np.where(is_over, 0.0, correlation).sum(axis=0)
-    return float(times.max())
 
 
 def _blocks(time_s: F64Array, block_s: float) -> NDArray[np.int64]:

@@ -16,6 +16,7 @@ from lanet_live.capture.base import FrameSource, SourceFactory, SourceFacts
 from lanet_live.capture.selected import FrameSelection, SelectedSource
 from lanet_live.config import DEFAULT_MODEL, EngineConfig, LiveConfig, SourceConfig
 from lanet_live.errors import ConfigError
+from lanet_live.expression.prior import resolve_prior
 from lanet_live.face.template import TEMPLATE_ID
 from lanet_live.resources import asset_path
 from lanet_live.run.pipeline import Pipeline, PipelineFactory
@@ -89,10 +90,12 @@ def build_pipeline_factory(
         on_compiling: Told how far it is when the engine must be compiled first.
 
     Raises:
-        ConfigError: The model does not fit this version or is missing.
+        ConfigError: The model does not fit this version or the class shares, or is missing.
         EngineError: The model is not usable.
     """
-    model_path = (model or load_model(config.engine)).path
+    loaded = model or load_model(config.engine)
+    resolve_prior(config.pipeline.prior, loaded.spec)
+    model_path = loaded.path
 
     def create(facts: SourceFacts) -> Pipeline:
         # Imported here: it brings MediaPipe, which the command line's help must not wait for.

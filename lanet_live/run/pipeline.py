@@ -10,9 +10,11 @@ import numpy as np
 from lanet_engines.base import Engine, EngineInfo
 from lanet_engines.spec import ModelSpec
 from lanet_live.capture.base import SourceFacts
-from lanet_live.config import PipelineConfig
+from lanet_live.config import FITTED, PipelineConfig
 from lanet_live.expression.estimator import ExpressionEstimator
+from lanet_live.expression.prior import Prior, resolve_prior
 from lanet_live.expression.smoothing import ProbabilitySmoother
+from lanet_live.expression.uncertainty import normalised_entropy
 from lanet_live.face.alignment import cut_crop, estimate_frame_to_crop
 from lanet_live.face.models import TrackerInfo
 from lanet_live.face.quality import measure_quality
@@ -23,7 +25,9 @@ from lanet_live.records import (
     FaceTrack,
     Frame,
     FrameResult,
+    PriorCorrected,
 )
+from lanet_live.sinks.metadata import RunSetup
 
 
 class Tracker(Protocol):
@@ -52,7 +56,10 @@ class Pipeline:
     Args:
         tracker: For this source only; closed with the pipeline.
         engine: Ready to run; closed with the pipeline.
-        config: Thresholds, views and smoothing.
+        config: Thresholds, views, smoothing and class shares.
+
+    Raises:
+        ConfigError: The model does not fit the class shares.
     """
 
     def __init__(self, tracker: Tracker, engine: Engine, config: PipelineConfig) -> None:
@@ -61,6 +68,7 @@ class Pipeline:
         self._estimator = ExpressionEstimator(engine, config.estimator)
         self._smoother: ProbabilitySmoother | None = None
         self.set_smoothing(config.smoothing_s)
+        self._prior = resolve_prior(config.prior, engine.spec)
         # Written by the tracking thread, taken out by the estimating one.
         self._track_ms: dict[int, float] = {}
 
@@ -96,6 +104,32 @@ class Pipeline:
         """
         self._smoother = None if time_constant_s is None else ProbabilitySmoother(time_constant_s)
 
+    @property
+    def prior(self) -> Prior | None:
+        """The class shares that are corrected to; None when they are left as fitted."""
+        return self._prior
+
+    def set_prior(self, prior: Prior | None) -> None:
+        """Correct to other class shares from the next frame on; None leaves them as fitted.
+
+        Call it in the thread that calls `estimate`.
+        """
+        self._prior = prior
+
+    def describe(self, facts: SourceFacts) -> RunSetup:
+        """Return what is known of the run now that source and pipeline are open."""
+        prior = self._prior
+        return RunSetup(
+            facts=facts,
+            spec=self.spec,
+            engine=self.engine_info,
+            tracker=self.tracker_info,
+            min_quality=self.min_quality,
+            max_uncertainty=self.max_uncertainty,
+            prior=FITTED if prior is None else prior.name,
+            prior_shares=None if prior is None else tuple(prior.shares.tolist()),
+        )
+
     def process(self, frame: Frame) -> FrameResult:
         """Analyse one frame."""
         return self.estimate(frame, self.track(frame))
@@ -122,6 +156,8 @@ class Pipeline:
         aligned_s = time.perf_counter()
         estimates = self._estimator.estimate(frame.image_bgr, faces)
         estimates = self._smooth(frame.timestamp_s, estimates)
+        if self._prior is not None:
+            estimates = _with_prior(estimates, self._prior)
         inferred_s = time.perf_counter()
         return FrameResult(
             frame=frame,
@@ -166,6 +202,16 @@ class Pipeline:
             )
             for estimate in estimates
         )
+
+
+def _with_prior(
+    estimates: tuple[ExpressionEstimate, ...], prior: Prior
+) -> tuple[ExpressionEstimate, ...]:
+    corrected = [prior.correct(estimate.probabilities) for estimate in estimates]
+    return tuple(
+        replace(estimate, prior_corrected=PriorCorrected(row, float(normalised_entropy(row))))
+        for estimate, row in zip(estimates, corrected, strict=True)
+    )
 
 
 PipelineFactory = Callable[[SourceFacts], Pipeline]

@@ -7,6 +7,7 @@ from typing import Final
 
 from lanet_live.errors import SinkError
 from lanet_live.expression.baseline import BaselineProfile
+from lanet_live.expression.shares import SharesCollector
 from lanet_live.records import ExpressionEstimate, FrameResult
 from lanet_live.sessions.corrected import CorrectedTable
 from lanet_live.sessions.events import EventLog, SessionEvent
@@ -47,7 +48,11 @@ class SessionRecorder:
         self._lock = threading.Lock()
         self._session = SessionFile(folder, plan)
         self._events = EventLog(folder / EVENTS_FILE)
-        self._table = CsvSink(folder / FRAMES_FILE, TableLayout(self._labels))
+        layout = TableLayout(self._labels, has_prior=plan.setup.prior_shares is not None)
+        self._table = CsvSink(folder / FRAMES_FILE, layout)
+        self._shares = SharesCollector(
+            self._labels, plan.setup.spec.class_shares, min_quality=plan.setup.min_quality
+        )
         self._corrected = CorrectedTable(folder / CORRECTED_FILE, self._labels)
         self._video: VideoRecorder | None = None
         if plan.video != "none":
@@ -88,6 +93,7 @@ class SessionRecorder:
             self._corrected.write(result, profiles)
             if self._video is not None:
                 self._video.write(result)
+            self._shares.write(result)
             self._take_faces(result)
             self._count(result)
         except SinkError as error:
@@ -139,7 +145,7 @@ class SessionRecorder:
         try:
             self._write_faces()
         finally:
-            self._session.finish(self._final_counts(), self._failure)
+            self._session.finish(self._final_counts(), self._failure, self._shares.estimate())
 
     def _close_files(self) -> None:
         """Close every file, whatever the others do; the first failure is the one to tell."""

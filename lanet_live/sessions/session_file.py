@@ -13,11 +13,13 @@ from typing import Any, Final
 from lanet_live.config import LiveConfig
 from lanet_live.errors import ConfigError
 from lanet_live.expression.baseline import BaselineProfile
+from lanet_live.records import SharesEstimate
 from lanet_live.sessions.layout import SESSION_FILE
 from lanet_live.sinks.metadata import (
     RunSettings,
     RunSetup,
     describe_analysis,
+    describe_estimate,
     describe_software,
     describe_source,
 )
@@ -110,8 +112,13 @@ class SessionFile:
         used.append({"from_timestamp": from_s, **asdict(profile)})
         self._write()
 
-    def finish(self, counts: RecordingCounts, partial_reason: str | None) -> None:
-        """Write how the recording ended.
+    def finish(
+        self,
+        counts: RecordingCounts,
+        partial_reason: str | None,
+        shares: SharesEstimate | None = None,
+    ) -> None:
+        """Write how the recording ended, and how frequent the classes seem to have been.
 
         Raises:
             SinkError: It cannot be written.
@@ -121,6 +128,7 @@ class SessionFile:
             "partial_reason": partial_reason,
             "ended_at": _now(),
             "frames": asdict(counts),
+            "prior": {**self._document["prior"], "estimate": describe_estimate(shares)},
         }
         self._write()
 

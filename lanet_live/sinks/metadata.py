@@ -17,9 +17,10 @@ from lanet_engines.base import EngineInfo
 from lanet_engines.spec import ModelSpec
 from lanet_live import __version__
 from lanet_live.capture.base import SourceFacts
+from lanet_live.config import FITTED
 from lanet_live.face.model_file import FACE_MODEL_NAME, FACE_MODEL_SHA256
 from lanet_live.face.models import TrackerInfo
-from lanet_live.records import FrameResult
+from lanet_live.records import FrameResult, SharesEstimate
 from lanet_live.run_summary import RunSummary
 from lanet_live.sinks.output_file import sink_error
 
@@ -68,6 +69,8 @@ class RunSetup:
         tracker: What finds and measures the faces.
         min_quality: Threshold in force.
         max_uncertainty: Threshold in force.
+        prior: What the class shares in force are called.
+        prior_shares: Of each class, (C,); None: as the model was fitted.
     """
 
     facts: SourceFacts
@@ -76,6 +79,8 @@ class RunSetup:
     tracker: TrackerInfo
     min_quality: float
     max_uncertainty: float
+    prior: str = FITTED
+    prior_shares: tuple[float, ...] | None = None
 
 
 class MetadataFile:
@@ -149,6 +154,7 @@ class MetadataFile:
                 "dropped": summary.n_dropped,
             },
             "warnings": list(summary.warnings),
+            "prior": {**self._document["prior"], "estimate": describe_estimate(summary.shares)},
             **describe_source(self._settings, summary.facts),
         }
         self._end()
@@ -216,6 +222,10 @@ def describe_analysis(settings: RunSettings, setup: RunSetup) -> dict[str, Any]:
             "temperature": spec.temperature,
             "ensemble": spec.ensemble,
             "alignment": spec.alignment,
+            "class_shares": _by_label(spec.labels, spec.class_shares),
+            "prediction_sets": None
+            if spec.prediction_sets is None
+            else asdict(spec.prediction_sets),
         },
         "engine": {
             "backend": setup.engine.backend,
@@ -235,7 +245,30 @@ def describe_analysis(settings: RunSettings, setup: RunSetup) -> dict[str, Any]:
             "time_constant_s": settings.smoothing_s,
         },
         "disagreement": {"is_on": settings.with_disagreement},
+        "prior": {
+            "name": setup.prior,
+            "shares": _by_label(spec.labels, setup.prior_shares or spec.class_shares),
+            "estimate": None,
+        },
     }
+
+
+def describe_estimate(estimate: SharesEstimate | None) -> dict[str, Any] | None:
+    """Return an estimate of the class shares, for a metadata file."""
+    if estimate is None:
+        return None
+    return {
+        "method": "EM (Saerens, Latinne & Decaestecker 2002)",
+        "shares": _by_label(estimate.labels, estimate.shares),
+        "n_frames": estimate.n_frames,
+        "n_effective": round(estimate.n_effective, 1),
+    }
+
+
+def _by_label(labels: tuple[str, ...], shares: tuple[float, ...] | None) -> dict[str, float] | None:
+    if shares is None:
+        return None
+    return {label: round(share, 6) for label, share in zip(labels, shares, strict=True)}
 
 
 def describe_software() -> dict[str, str]:

@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+
 from lanet_live.face.alignment import N_LANDMARKS
 from lanet_live.face.mesh import BLENDSHAPE_NAMES
 from lanet_live.records import ExpressionEstimate, FaceTrack, Frame, FrameResult
@@ -46,6 +48,7 @@ _GEOMETRY: Final = (
 )
 _JUDGEMENT: Final = (
     Column("expression", str),
+    Column("set", str),
     Column("uncertainty", float, 6),
     Column("disagreement", float, 6),
     Column("quality", float, 4),
@@ -53,6 +56,8 @@ _JUDGEMENT: Final = (
 )
 # Eight rounded values stay within 4e-6 of a sum of 1.
 _PROBABILITY_DECIMALS: Final = 6
+SET_SEPARATOR: Final = "|"
+"""Between the classes of a prediction set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +68,13 @@ class TableLayout:
         labels: Class names of the model, in its order.
         is_full: Also the blendshapes and landmarks.
         has_smoothed: Also the smoothed probabilities, at the end.
+        has_prior: Also the probabilities under other class shares, at the very end.
     """
 
     labels: tuple[str, ...]
     is_full: bool = False
     has_smoothed: bool = False
+    has_prior: bool = False
 
     def columns(self) -> tuple[Column, ...]:
         """Return the columns in order."""
@@ -87,6 +94,8 @@ class TableLayout:
             columns += [
                 Column(f"{label}_smoothed", float, _PROBABILITY_DECIMALS) for label in self.labels
             ]
+        if self.has_prior:
+            columns += prior_columns(self.labels)
         return tuple(columns)
 
     def rows(self, result: FrameResult) -> list[list[Value]]:
@@ -106,7 +115,9 @@ class TableLayout:
     def _n_columns(self) -> int:
         n_basic = len(_FRAME) + len(_GEOMETRY) + len(self.labels) + len(_JUDGEMENT)
         n_full = (len(BLENDSHAPE_NAMES) + 2 * N_LANDMARKS) if self.is_full else 0
-        return n_basic + n_full + (len(self.labels) if self.has_smoothed else 0)
+        n_smoothed = len(self.labels) if self.has_smoothed else 0
+        n_prior = len(prior_columns(self.labels)) if self.has_prior else 0
+        return n_basic + n_full + n_smoothed + n_prior
 
     def _face_row(
         self, frame: Frame, track: FaceTrack, estimate: ExpressionEstimate
@@ -116,7 +127,8 @@ class TableLayout:
         row += [track.score, 1, left, top, right - left, bottom - top]
         row += track.pose_rad.tolist()
         row += estimate.probabilities.tolist()
-        row += [estimate.expression, estimate.uncertainty, estimate.disagreement]
+        row += [estimate.expression, SET_SEPARATOR.join(estimate.prediction_set) or None]
+        row += [estimate.uncertainty, estimate.disagreement]
         row += [estimate.quality.value, int(estimate.is_reliable)]
         if self.is_full:
             shapes = track.blendshapes
@@ -125,7 +137,26 @@ class TableLayout:
         if self.has_smoothed:
             smoothed = estimate.smoothed
             row += [None] * len(self.labels) if smoothed is None else smoothed.tolist()
+        if self.has_prior:
+            row += _prior_values(estimate)
         return row
+
+
+def prior_columns(labels: tuple[str, ...]) -> tuple[Column, ...]:
+    """Return the columns of the values under other class shares than the model's."""
+    return (
+        *(Column(f"{label}_pc", float, _PROBABILITY_DECIMALS) for label in labels),
+        Column("expression_pc", str),
+        Column("uncertainty_pc", float, 6),
+    )
+
+
+def _prior_values(estimate: ExpressionEstimate) -> list[Value]:
+    corrected = estimate.prior_corrected
+    if corrected is None:
+        return [None] * len(prior_columns(estimate.labels))
+    top = estimate.labels[int(np.argmax(corrected.probabilities))]
+    return [*corrected.probabilities.tolist(), top, corrected.uncertainty]
 
 
 def _finite(value: Value) -> Value:

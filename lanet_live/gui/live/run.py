@@ -195,16 +195,7 @@ class LiveRun(QObject):
     def _post_setup(self, pipeline: FrameProcessor) -> None:
         """Tell model and limits; called in the worker thread, between two frames."""
         if isinstance(pipeline, Pipeline) and self._facts is not None:
-            self._bridge.post(
-                RunSetup(
-                    self._facts,
-                    pipeline.spec,
-                    pipeline.engine_info,
-                    pipeline.tracker_info,
-                    pipeline.min_quality,
-                    pipeline.max_uncertainty,
-                )
-            )
+            self._bridge.post(pipeline.describe(self._facts))
 
 
 def live_runner_factory(config: LiveConfig) -> RunnerFactory:

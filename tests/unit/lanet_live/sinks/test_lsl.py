@@ -19,7 +19,7 @@ from tests.fakes import LABELS, FakeEngine, FakeTracker, make_facts, make_result
 from tests.lsl_receiver import connect, find
 
 FPS = 25.0
-NO_TEXT = [c.name for c in TableLayout(LABELS).columns() if c.name != "expression"]
+NO_TEXT = [c.name for c in TableLayout(LABELS).columns() if c.name not in ("expression", "set")]
 
 
 @pytest.fixture

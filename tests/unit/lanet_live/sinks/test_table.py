@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lanet_live.face.mesh import BLENDSHAPE_NAMES
-from lanet_live.records import Quality
+from lanet_live.records import PriorCorrected, Quality
 from lanet_live.sinks.csv_table import CsvSink
 from lanet_live.sinks.jsonl import JsonLinesSink
 from lanet_live.sinks.table import TableLayout
@@ -16,7 +16,7 @@ from tests.fakes import LABELS, make_result, make_track
 HEADER = (
     "frame,face_id,timestamp,confidence,success,FaceRectX,FaceRectY,FaceRectWidth,FaceRectHeight,"
     "pose_Rx,pose_Ry,pose_Rz,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,"
-    "expression,uncertainty,disagreement,quality,reliable"
+    "expression,set,uncertainty,disagreement,quality,reliable"
 )
 
 
@@ -58,13 +58,16 @@ def test_csv_probabilities_sum_to_one(tmp_path: Path) -> None:
 
 def test_a_frame_without_a_face_is_one_row_of_empty_values(tmp_path: Path) -> None:
     write_csv(tmp_path / "a.csv", make_result(4, face_ids=(), timestamp_s=0.16))
-    assert (tmp_path / "a.csv").read_text().splitlines()[1] == "4,,0.160000,,0" + "," * 20
+    assert (tmp_path / "a.csv").read_text().splitlines()[1] == "4,,0.160000,,0" + "," * 21
 
 
 @pytest.mark.parametrize("is_full", [False, True])
 @pytest.mark.parametrize("has_smoothed", [False, True])
-def test_every_row_has_a_value_for_every_column(is_full: bool, has_smoothed: bool) -> None:
-    layout = TableLayout(LABELS, is_full=is_full, has_smoothed=has_smoothed)
+@pytest.mark.parametrize("has_prior", [False, True])
+def test_every_row_has_a_value_for_every_column(
+    is_full: bool, has_smoothed: bool, has_prior: bool
+) -> None:
+    layout = TableLayout(LABELS, is_full=is_full, has_smoothed=has_smoothed, has_prior=has_prior)
     for result in (make_result(0, face_ids=()), make_result(1)):
         assert {len(row) for row in layout.rows(result)} == {len(layout.columns())}
 
@@ -80,11 +83,11 @@ def test_full_columns_follow_the_basic_ones(tmp_path: Path) -> None:
     layout = TableLayout(LABELS, is_full=True, has_smoothed=True)
     (row,) = write_csv(tmp_path / "a.csv", make_result(), layout=layout)
     names = list(row)
-    assert ",".join(names[:25]) == HEADER
-    assert tuple(names[25:77]) == BLENDSHAPE_NAMES
-    assert names[77:555] == [f"x_{i}" for i in range(478)]
-    assert names[555:1033] == [f"y_{i}" for i in range(478)]
-    assert names[1033:] == [f"{label}_smoothed" for label in LABELS]
+    assert ",".join(names[:26]) == HEADER
+    assert tuple(names[26:78]) == BLENDSHAPE_NAMES
+    assert names[78:556] == [f"x_{i}" for i in range(478)]
+    assert names[556:1034] == [f"y_{i}" for i in range(478)]
+    assert names[1034:] == [f"{label}_smoothed" for label in LABELS]
     landmarks = make_track(0, center_xy=(80.0, 120.0)).landmarks_px
     assert float(row["x_33"]) == pytest.approx(landmarks[33, 0], abs=0.01)
     assert float(row["y_33"]) == pytest.approx(landmarks[33, 1], abs=0.01)
@@ -96,6 +99,29 @@ def test_smoothed_columns_leave_the_raw_ones_alone(tmp_path: Path) -> None:
     (row,) = write_csv(tmp_path / "a.csv", make_result(smoothed=even), layout=layout)
     assert [row[f"{label}_smoothed"] for label in LABELS] == ["0.125000"] * 8
     assert float(row["contempt"]) == pytest.approx(8 / 36, abs=1e-6)
+
+
+def test_the_set_is_its_classes_with_bars_between_and_empty_without_one(tmp_path: Path) -> None:
+    results = [make_result(0, prediction_set=("happiness", "surprise")), make_result(1)]
+    with_set, without = write_csv(tmp_path / "a.csv", *results)
+    assert (with_set["set"], without["set"]) == ("happiness|surprise", "")
+
+
+def test_other_class_shares_have_columns_of_their_own_and_leave_the_raw_ones(
+    tmp_path: Path,
+) -> None:
+    layout = TableLayout(LABELS, has_smoothed=True, has_prior=True)
+    corrected = PriorCorrected(np.eye(8)[1] * 0.92 + 0.01, 0.25)
+    with_value, without = write_csv(
+        tmp_path / "a.csv", make_result(0, prior_corrected=corrected), make_result(1), layout=layout
+    )
+    names = list(with_value)
+    expected = [*(f"{label}_pc" for label in LABELS), "expression_pc", "uncertainty_pc"]
+    assert names[-10:] == expected
+    assert with_value["happiness_pc"] == "0.930000"
+    assert (with_value["expression_pc"], with_value["uncertainty_pc"]) == ("happiness", "0.250000")
+    assert (with_value["expression"], with_value["contempt"]) == ("contempt", "0.222222")
+    assert [without[name] for name in expected] == [""] * 10
 
 
 def test_numbers_that_are_not_finite_are_empty(tmp_path: Path) -> None:
