@@ -7,6 +7,7 @@ EngineError
 ├── BuildInterrupted     compiling was given up because it was asked for
 ├── ArtefactError        a built engine is damaged, incomplete or for another machine
 ├── UnsafeFolderError    a folder with built engines could be changed by another user
+├── PluginError          a package that adds a part is broken
 └── EngineInputError     a batch of the wrong shape or dtype
 """
 
@@ -29,6 +30,10 @@ class EngineBuildError(EngineError):
 
 class BuildInterrupted(EngineError):
     """Compiling a model was given up because it was asked for; nothing is left of it."""
+
+
+class PluginError(EngineError):
+    """A part that another installed package adds does not work; the message names the package."""
 
 
 class EngineInputError(EngineError):

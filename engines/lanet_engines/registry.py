@@ -19,6 +19,8 @@ from lanet_engines.errors import (
 from lanet_engines.network import Network, NetworkFile
 from lanet_engines.onnx_model.file import ModelFile, read_model_file
 from lanet_engines.options import OpenOptions
+from lanet_engines.plugin_engine import ENGINE_GROUP, open_plugin, probe_plugin
+from lanet_engines.plugins import Plugin, find_plugin, find_plugins
 from lanet_engines.storage.artefact import is_artefact, read_artefact
 
 logger = logging.getLogger(__name__)
@@ -42,6 +44,8 @@ _BACKENDS: Final = {
     ),
 }
 BACKENDS: Final = tuple(_BACKENDS)
+# No other package can take the place of one of these.
+_RESERVED: Final = frozenset({"auto", *BACKENDS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +67,25 @@ class BackendStatus:
     devices: tuple[str, ...]
 
 
+def backend_names() -> tuple[str, ...]:
+    """Return what `backend` may be beside "auto": the project's own, then other packages'."""
+    added = (plugin.name for plugin in find_plugins(ENGINE_GROUP) if plugin.name not in _RESERVED)
+    return (*BACKENDS, *dict.fromkeys(added))
+
+
+def has_backend(name: str) -> bool:
+    """Whether `backend` may have this value.
+
+    Raises:
+        PluginError: Several packages add an engine of this name.
+    """
+    return name in _RESERVED or find_plugin(ENGINE_GROUP, name) is not None
+
+
 def probe_backends() -> tuple[BackendStatus, ...]:
-    """Look at every runtime, in the order "auto" tries them."""
-    return tuple(_probe(name) for name in _BACKENDS)
+    """Look at every runtime: in the order "auto" tries them, then those other packages add."""
+    own = tuple(_probe(name) for name in _BACKENDS)
+    return (*own, *(_probe_plugin(plugin) for plugin in find_plugins(ENGINE_GROUP)))
 
 
 def open_engine(
@@ -80,7 +100,7 @@ def open_engine(
 
     Args:
         model_path: An ONNX file made by lanet-train export, or a folder made by lanet-train build.
-        backend: A name in `BACKENDS`, or "auto" for the first one that works.
+        backend: One of `backend_names()`, or "auto" for the first of `BACKENDS` that works.
         precision: "fp32", "fp16", "bf16" or "int8"; None for fp32, or as it was built.
         device: As the runtime names it; None for the runtime's usual one.
         threads: CPU threads the runtime may use; None leaves it to the runtime.
@@ -101,7 +121,7 @@ def open_with_options(model_path: Path, options: OpenOptions, *, backend: str = 
     Args:
         model_path: An ONNX file made by lanet-train export, or a folder made by lanet-train build.
         options: Precision, device, threads and the like.
-        backend: A name in `BACKENDS`, or "auto" for the first one that works.
+        backend: One of `backend_names()`, or "auto" for the first of `BACKENDS` that works.
 
     Returns:
         The engine, ready; to be used and closed in the calling thread.
@@ -111,11 +131,12 @@ def open_with_options(model_path: Path, options: OpenOptions, *, backend: str = 
         ArtefactError: The built engine is damaged, or not what is asked for.
         BackendUnavailable: The runtime is not installed or has no device for this.
         BuildInterrupted: `options.on_progress` asked for it.
+        PluginError: The package that adds the engine is broken.
         EngineError: Opening or the warm-up failed.
         ValueError: There is no backend of that name.
     """
-    if backend != "auto" and backend not in _BACKENDS:
-        raise ValueError(f"backend must be auto or one of {BACKENDS}, got {backend!r}")
+    if not has_backend(backend):
+        raise ValueError(f"backend must be auto or one of {backend_names()}, got {backend!r}")
     model_path = Path(model_path)
     if is_artefact(model_path):
         return _open_artefact(model_path, options, backend)
@@ -164,6 +185,9 @@ def _open_first(model: ModelFile, options: OpenOptions) -> Engine:
 
 
 def _open(name: str, model: ModelFile, options: OpenOptions) -> Engine:
+    plugin = None if name in _BACKENDS else find_plugin(ENGINE_GROUP, name)
+    if plugin is not None:
+        return open_plugin(plugin, model, options)
     engine: Engine = _load(name).open_model(model, options)
     return engine
 
@@ -201,3 +225,14 @@ def _probe(name: str) -> BackendStatus:
     except EngineError as error:
         return BackendStatus(name, False, str(error), "", ())
     return BackendStatus(name, True, "", version, devices)
+
+
+def _probe_plugin(plugin: Plugin) -> BackendStatus:
+    if plugin.name in _RESERVED:
+        reason = plugin.refuse("has the name of an engine of LA-Net Live, so it is never taken")
+        return BackendStatus(plugin.name, False, str(reason), "", ())
+    try:
+        version, devices = probe_plugin(plugin)
+    except EngineError as error:
+        return BackendStatus(plugin.name, False, str(error), "", ())
+    return BackendStatus(plugin.name, True, "", version, devices)

@@ -211,7 +211,11 @@ def _add_analysis(group: "argparse._ArgumentGroup") -> None:
         help="ONNX from lanet-train (default: the shipped one)",
     )
     group.add_argument(
-        "--engine", "--backend", default="auto", metavar="NAME", help="runtime (default: auto)"
+        "--engine",
+        "--backend",
+        default="auto",
+        metavar="NAME",
+        help="runtime, see --doctor (default: auto)",
     )
     group.add_argument("--precision", choices=PRECISIONS, help="default: the runtime's own choice")
     group.add_argument("--device", metavar="NAME", help="as the runtime names it, e.g. CPU, GPU")

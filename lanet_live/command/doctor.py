@@ -13,7 +13,7 @@ import numpy as np
 
 from lanet_engines.base import Engine
 from lanet_engines.errors import EngineError
-from lanet_engines.registry import open_engine, probe_backends
+from lanet_engines.registry import BACKENDS, open_engine, probe_backends
 from lanet_live import __version__
 from lanet_live.config import DEFAULT_TRACKER, TRACKERS, EngineConfig, TrackerConfig
 from lanet_live.errors import LanetLiveError
@@ -106,7 +106,7 @@ class Findings:
 
     Attributes:
         software: Versions by name.
-        backends: In the order "auto" tries them.
+        backends: In the order "auto" tries them, then those other packages add.
         chosen_backend: What "auto" takes; empty when none works.
         trackers: What can find and measure faces.
         models: File, checksum and state of each model.
@@ -140,7 +140,7 @@ def examine(engine_config: EngineConfig | None = None) -> Findings:
     notes: list[str] = []
     models, model = _examine_models(engine_config or EngineConfig(), problems)
     backends = _examine_backends(model, notes)
-    chosen = next((backend.name for backend in backends if backend.works), "")
+    chosen = next((b.name for b in backends if b.works and b.name in BACKENDS), "")
     if model is not None and not chosen:
         problems.append("No engine can run the model; the reasons are in the list of engines.")
     wheels = _find_opencv_wheels()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lanet_engines.onnx_model.file import read_model_file
 from lanet_engines.options import OpenOptions, ProgressCallback
-from lanet_engines.registry import BACKENDS, open_with_options
+from lanet_engines.registry import backend_names, has_backend, open_with_options
 from lanet_engines.spec import ModelSpec
 from lanet_engines.storage.artefact import is_artefact, read_artefact
 from lanet_live.capture.base import FrameSource, SourceFactory, SourceFacts
@@ -45,9 +45,9 @@ def load_model(config: EngineConfig) -> LoadedModel:
             no such runtime.
         EngineError: The file or folder is not a usable model.
     """
-    if config.backend not in ("auto", *BACKENDS):
+    if not has_backend(config.backend):
         raise ConfigError(
-            f"There is no engine {config.backend}; choose auto, {', '.join(BACKENDS)}."
+            f"There is no engine {config.backend}; choose auto, {', '.join(backend_names())}."
         )
     path = config.model_path or asset_path(DEFAULT_MODEL)
     model = _read_model(path)

@@ -8,15 +8,18 @@ checked whenever a backbone is built.
 
 from collections import OrderedDict
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import timm
 import torch
 from torch import Tensor, nn
 
+from lanet_engines.plugins import find_plugin
 from lanet_trainer.errors import ConfigError
 from lanet_trainer.pretrained import load_pretrained
 
+# Entry points of other packages, each of which registers the timm model it is named after.
+BACKBONE_GROUP: Final = "lanet_train.backbones"
 # The first child of a timm model that no longer belongs to the feature extractor.
 _HEAD_CHILDREN = ("global_pool", "head", "avgpool")
 _STEM_STRIDE = 4
@@ -126,6 +129,7 @@ def build_backbone(
     Raises:
         ConfigError: The name is unknown, or the model has no stages to split.
         CheckpointError: The weights do not fill the whole backbone.
+        PluginError: The package that adds the backbone is broken.
     """
     timm_name, _, variant = name.partition("@")
     model = _create_timm_model(timm_name, drop_path_rate)
@@ -153,6 +157,8 @@ def build_backbone(
 
 def _create_timm_model(timm_name: str, drop_path_rate: float) -> Any:
     if not timm.is_model(timm_name):
+        _import_plugin(timm_name)
+    if not timm.is_model(timm_name):
         close = timm.list_models(f"*{timm_name}*")[:5] or timm.list_models(f"{timm_name[:4]}*")[:5]
         hint = f" Close to it: {', '.join(close)}." if close else ""
         raise ConfigError(f"There is no backbone called '{timm_name}' in timm.{hint}")
@@ -164,6 +170,15 @@ def _create_timm_model(timm_name: str, drop_path_rate: float) -> Any:
         return timm.create_model(timm_name, num_classes=0, **arguments)
     except TypeError as error:
         raise ConfigError(f"The backbone '{timm_name}' has no stochastic depth.") from error
+
+
+def _import_plugin(name: str) -> None:
+    """Import the package that adds a backbone, if there is one, so that timm knows the name."""
+    plugin = find_plugin(BACKBONE_GROUP, name)
+    if plugin is not None:
+        plugin.load()
+        if not timm.is_model(name):
+            raise plugin.refuse("registers no timm model of this name when it is imported")
 
 
 def _apply_variant(model: Any, name: str, variant: str) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lanet_trainer.class_names import canonical_name
 from lanet_trainer.errors import ConfigError
-from lanet_trainer.methods.registry import METHODS, method_entry
+from lanet_trainer.methods.registry import method_entry, method_names
 from lanet_trainer.training.config import (
     CONFIG_FILE,
     OPTIMIZERS,
@@ -52,7 +52,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="go on from the run's checkpoint, with its options; starts the run if there is none",
     )
-    parser.add_argument("--method", help=f"one of {', '.join(METHODS)}; default: {_DEFAULT_METHOD}")
+    parser.add_argument(
+        "--method", help=f"one of {', '.join(method_names())}; default: {_DEFAULT_METHOD}"
+    )
     parser.add_argument("--backbone", help="a timm name, resnets take @small; default: resnet18")
     parser.add_argument("--pretrained", metavar="NAME|FILE", help="package or file of weights")
     parser.add_argument(

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from lanet_engines.plugins import find_plugin, find_plugins
 from lanet_trainer.datasets.affectnet import N_CLASSES, read_affectnet
 from lanet_trainer.datasets.base import LABEL_RULES, DatasetListing, hold_out
 from lanet_trainer.datasets.ferplus import RULES as FERPLUS_RULES
@@ -17,9 +18,11 @@ from lanet_trainer.datasets.files import find_base, open_source
 from lanet_trainer.datasets.folder import read_folder
 from lanet_trainer.datasets.layout import WITHOUT_FACE_FILE
 from lanet_trainer.datasets.rafdb import read_rafdb
-from lanet_trainer.errors import ConfigError
+from lanet_trainer.errors import ConfigError, TrainerError
 
 _EXIT_OK = 0
+# Entry points of other packages: functions from `SourceFiles` to `DatasetListing`.
+DATASET_GROUP: Final = "lanet_train.datasets"
 
 Reader = Callable[[argparse.Namespace], DatasetListing]
 
@@ -46,7 +49,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     folder.add_argument(
         "--face-crops", action="store_true", help="every picture is filled by one face"
     )
-    for dataset_parser in (rafdb, affectnet, folder):
+    own = set(datasets.choices)
+    plugins = {plugin.name: plugin for plugin in find_plugins(DATASET_GROUP)}
+    added = [
+        _add_dataset(datasets, name, f"added by {plugin.package}", _plugin)
+        for name, plugin in plugins.items()
+        if name not in own
+    ]
+    for dataset_parser in (rafdb, affectnet, folder, *added):
         dataset_parser.add_argument(
             "--valid-share",
             type=float,
@@ -125,6 +135,19 @@ def _folder(args: argparse.Namespace) -> DatasetListing:
     name = args.name or args.root.stem
     listing = read_folder(open_source(args.root), name=name, rule=args.rule)
     return _with_valid(replace(listing, does_face_fill_picture=args.face_crops), args)
+
+
+def _plugin(args: argparse.Namespace) -> DatasetListing:
+    plugin = find_plugin(DATASET_GROUP, args.dataset)
+    if plugin is None:
+        raise ConfigError(f"The package that added the data set {args.dataset} is gone.")
+    read = plugin.load()
+    files = open_source(args.root)
+    with plugin.blamed("cannot read the data set", TrainerError):
+        listing = read(files)
+    if not isinstance(listing, DatasetListing):
+        raise plugin.refuse(f"returned no DatasetListing but a {type(listing).__name__}")
+    return _with_valid(listing, args)
 
 
 def _with_valid(listing: DatasetListing, args: argparse.Namespace) -> DatasetListing:

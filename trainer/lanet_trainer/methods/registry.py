@@ -1,16 +1,21 @@
 """The methods that can be trained: a literal table, read without importing any of them.
 
+Other packages add methods by entry points in the group `lanet_train.methods`, each of which names a
+`MethodEntry`; see docs/plugins.md.
+
 The default schedules are those of the official code of each method (see docs/methods.md); where
 the code gives none, those of the method it is usually compared with.
 """
 
+import dataclasses
 import difflib
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from lanet_trainer.errors import ConfigError
+from lanet_engines.plugins import Plugin, find_plugin, find_plugins
+from lanet_trainer.errors import ConfigError, TrainerError
 
 if TYPE_CHECKING:
     from lanet_trainer.methods.base import Method
@@ -137,24 +142,58 @@ METHODS: dict[str, MethodEntry] = {
 }
 
 
+METHOD_GROUP: Final = "lanet_train.methods"
+
+
+def method_names() -> tuple[str, ...]:
+    """Return the names of all methods, the project's own first. Imports none of them."""
+    added = (plugin.name for plugin in find_plugins(METHOD_GROUP) if plugin.name not in METHODS)
+    return (*METHODS, *dict.fromkeys(added))
+
+
 def method_entry(name: str) -> MethodEntry:
     """Look up a method.
 
     Raises:
         ConfigError: There is no such method; the message offers a close one.
+        PluginError: The package that adds the method is broken.
     """
-    entry = METHODS.get(name)
-    if entry is None:
-        close = difflib.get_close_matches(name.lower(), METHODS, n=1)
+    if name in METHODS:
+        return METHODS[name]
+    plugin = find_plugin(METHOD_GROUP, name)
+    if plugin is None:
+        names = method_names()
+        close = difflib.get_close_matches(name.lower(), names, n=1)
         hint = f" Did you mean '{close[0]}'?" if close else ""
-        raise ConfigError(
-            f"There is no method called '{name}'.{hint} Methods: {', '.join(METHODS)}."
-        )
+        raise ConfigError(f"There is no method called '{name}'.{hint} Methods: {', '.join(names)}.")
+    entry = plugin.load()
+    if not isinstance(entry, MethodEntry):
+        raise plugin.refuse(f"is no MethodEntry but a {type(entry).__name__}")
     return entry
 
 
 def method_class(name: str) -> "type[Method]":
-    """Import a method's class."""
+    """Import a method's class.
+
+    Raises:
+        ConfigError: There is no such method.
+        PluginError: The package that adds the method is broken.
+    """
     entry = method_entry(name)
+    plugin = None if name in METHODS else find_plugin(METHOD_GROUP, name)
+    if plugin is not None:
+        return _added_class(plugin, entry)
     loaded: type[Method] = getattr(importlib.import_module(entry.module), entry.class_name)
+    return loaded
+
+
+def _added_class(plugin: Plugin, entry: MethodEntry) -> "type[Method]":
+    from lanet_trainer.methods.base import Method as AnyMethod
+
+    with plugin.blamed("cannot be loaded", TrainerError):
+        loaded = getattr(importlib.import_module(entry.module), entry.class_name)
+    if not (isinstance(loaded, type) and issubclass(loaded, AnyMethod)):
+        raise plugin.refuse(f"names {entry.class_name}, which is no Method")
+    if not dataclasses.is_dataclass(getattr(loaded, "Settings", None)):
+        raise plugin.refuse(f"names {entry.class_name}, which has no dataclass Settings")
     return loaded
