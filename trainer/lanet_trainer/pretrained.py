@@ -16,7 +16,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lanet_engines.onnx_model.file import read_model_file
 from lanet_trainer.errors import CheckpointError, ConfigError
+from lanet_trainer.onnx_weights import read_onnx_weights
 
 Weights = dict[str, Tensor]
 
@@ -34,7 +36,8 @@ def load_pretrained(model: nn.Module, source: str, *, backbone_name: str, parts:
 
     Args:
         model: The timm model.
-        source: A package name of `PACKAGES`, or a file.
+        source: A package name of `PACKAGES`, or a file: safetensors, a torch file of tensors, or
+            a model of `lanet-train export` (see `lanet_trainer.onnx_weights`).
         backbone_name: timm's name of the model.
         parts: Names of the modules that make up the feature extractor.
 
@@ -52,10 +55,18 @@ def load_pretrained(model: nn.Module, source: str, *, backbone_name: str, parts:
     }
     if source in PACKAGES:
         given, origin = PACKAGES[source].read(backbone_name, wanted), f"package {source}"
+    elif is_exported(source):
+        given = read_onnx_weights(Path(source), model, rename=_timm_name)
+        origin = f"file {Path(source).name}"
     else:
         given, origin = read_weights(Path(source)), f"file {Path(source).name}"
     _fill(wanted, _rename(given, wanted), origin=origin, backbone_name=backbone_name)
     return origin
+
+
+def is_exported(source: str | None) -> bool:
+    """Tell whether the weights are those of an exported model, without batch norm."""
+    return source is not None and Path(source).suffix == ".onnx"
 
 
 def normalisation_of(source: str | None) -> dict[str, tuple[float, float, float]]:
@@ -70,6 +81,9 @@ def normalisation_of(source: str | None) -> dict[str, tuple[float, float, float]
     if source in PACKAGES:
         return {"mean": PACKAGES[source].mean, "std": PACKAGES[source].std}
     path = Path(source or "")
+    if is_exported(source):
+        spec = read_model_file(path).spec
+        return {"mean": spec.mean, "std": spec.std}
     if path.suffix != ".safetensors" or not path.is_file():
         return {}
     from safetensors import SafetensorError, safe_open
@@ -118,7 +132,7 @@ def read_weights(path: Path) -> Weights:
 def _rename(given: Weights, wanted: Weights) -> Weights:
     """Strip wrappers and map the known foreign names onto timm's."""
     if any(_OWN_PREFIX.match(name) for name in given):
-        return {_OWN_PREFIX.sub("", n).replace(":", "."): value for n, value in given.items()}
+        return {_timm_name(name): value for name, value in given.items()}
     renamed = dict(given)
     for wrapper in _WRAPPERS * 2:
         if renamed and all(name.startswith(wrapper) for name in renamed):
@@ -133,6 +147,11 @@ def _rename(given: Weights, wanted: Weights) -> Weights:
             for name, value in renamed.items()
         }
     return renamed
+
+
+def _timm_name(name: str) -> str:
+    """Turn the name of a tensor in an own run into timm's."""
+    return _OWN_PREFIX.sub("", name).replace(":", ".")
 
 
 def _resnet_name(name: str) -> str:

@@ -45,7 +45,33 @@ QUICK_RECIPE: dict[str, Any] = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options; each is stored under the name of its field in `FitConfig`."""
-    parser.add_argument("--data", metavar="DIR", help="prepared data set")
+    parser.add_argument(
+        "--data",
+        nargs="+",
+        metavar="DIR",
+        help="prepared data set; with several, the first decides the classes and what epochs are "
+        "chosen on, the others are measured apart",
+    )
+    parser.add_argument(
+        "--share",
+        nargs="+",
+        type=float,
+        metavar="SHARE",
+        dest="shares",
+        help="of an epoch, one number for each data set; default: by their sizes",
+    )
+    parser.add_argument(
+        "--assumed-noise",
+        nargs="+",
+        type=float,
+        metavar="SHARE",
+        help="how many single labels are taken to be wrong, one number for each data set",
+    )
+    parser.add_argument(
+        "--teacher",
+        metavar="MODEL",
+        help="ONNX model whose answers share out the assumed noise; default: evenly",
+    )
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder of the run")
     parser.add_argument(
         "--resume",
@@ -210,8 +236,12 @@ def to_config(args: argparse.Namespace) -> FitConfig:
     """
     names = {field.name for field in dataclasses.fields(FitConfig)}
     given = {k: v for k, v in vars(args).items() if k in names and v is not None}
-    if "without" in given:
-        given["without"] = tuple(given["without"])
+    if "data" in given:
+        given["data"], *more = given["data"]
+        given["more_data"] = tuple(more)
+    for name in ("without", "shares", "assumed_noise"):
+        if name in given:
+            given[name] = tuple(given[name])
     if args.resume and (args.out / CONFIG_FILE).is_file():
         saved = FitConfig.read(args.out)
         if args.assignments:

@@ -90,7 +90,7 @@ def check_cells(cells: Sequence[Cell]) -> None:
         if is_new("data", config.noise, config.n_train, config.targets, config.rule):
             data = choose_training_data(open_for_training(config), config)
             EpochSampler(config.sampler, data.labels, config.epochs, config.seed)
-            if data.report is None or len(data.report) == 0:
+            if len(data.measured["report"]) == 0:
                 raise ConfigError(f"The split '{config.report_split}' has no labelled image.")
         elif is_new("sampler", config.sampler):
             EpochSampler(config.sampler, data.labels, config.epochs, config.seed)

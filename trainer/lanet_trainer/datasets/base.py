@@ -21,6 +21,7 @@ class Sample:
         votes: How many annotators chose each class, (C,); None without votes.
         ignored_votes: Votes for answers that are no class, such as "unknown".
         box_xyxy_px: Where the data set says the face is, in picture pixels; None if it does not.
+        person: Who is shown, as the data set names them; empty where it does not.
     """
 
     sample_id: str
@@ -29,6 +30,7 @@ class Sample:
     votes: tuple[int, ...] | None = None
     ignored_votes: tuple[int, ...] = ()
     box_xyxy_px: tuple[float, float, float, float] | None = None
+    person: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,8 @@ def hold_out(listing: DatasetListing, share: float) -> DatasetListing:
     """Move a share of the train split into a new validation split.
 
     The digest of a sample's id decides, so the choice is the same everywhere and does not change
-    when samples are added. Each class gives its share.
+    when samples are added. Each class gives its share. Where persons are known the digest of the
+    person decides instead: all pictures of a person stay together.
 
     Raises:
         ConfigError: The share is out of range, or the data set has a validation split.
@@ -81,9 +84,12 @@ def hold_out(listing: DatasetListing, share: float) -> DatasetListing:
     if "valid" in listing.splits or "train" not in listing.splits:
         raise ConfigError("--valid-share needs a data set with a train and without a valid split.")
     train = listing.splits["train"]
-    ordered = sorted(train, key=lambda s: hashlib.sha256(s.sample_id.encode()).digest())
-    held: set[str] = set()
-    for label in {sample.label for sample in train}:
+    held = {s.sample_id for s in train if s.person and _fraction(s.person) < share}
+    ordered = sorted(
+        (s for s in train if not s.person),
+        key=lambda s: hashlib.sha256(s.sample_id.encode()).digest(),
+    )
+    for label in {sample.label for sample in ordered}:
         of_class = [sample.sample_id for sample in ordered if sample.label == label]
         held.update(of_class[: round(share * len(of_class))])
     splits = {
@@ -93,3 +99,8 @@ def hold_out(listing: DatasetListing, share: float) -> DatasetListing:
     }
     note = f"{share:g} of the training pictures held out as validation split"
     return replace(listing, splits=splits, notes=(*listing.notes, note))
+
+
+def _fraction(name: str) -> float:
+    """Return a number from 0 to 1 that depends on the name alone."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") / 2**64

@@ -2,7 +2,7 @@
 
 ROOT/<class>/…                      everything is for training
 ROOT/{train,val,test}/<class>/…     also with folders between, as SFEW 2.0 has them
-ROOT/labels.csv                     columns path, label, and optionally split, votes:<class>
+ROOT/labels.csv                     columns path, label, and optionally split, person, votes:<class>
 """
 
 import csv
@@ -158,9 +158,9 @@ def _check_columns(header: list[str]) -> list[str]:
             f"it has {', '.join(header)}."
         )
     for column in header:
-        if column not in ("path", "label", "split") and not column.startswith(_VOTES):
+        if column not in ("path", "label", "split", "person") and not column.startswith(_VOTES):
             raise DataError(
-                f"{TABLE_FILE} has the column '{column}'; expected path, label, split and "
+                f"{TABLE_FILE} has the column '{column}'; expected path, label, split, person and "
                 f"{_VOTES}<class>."
             )
     return [column for column in header if column.startswith(_VOTES)]
@@ -188,5 +188,6 @@ def _read_row(
         label=labels.index(label) if label else -1,
         votes=tuple(counts.get(name, 0) for name in labels) if columns else None,
         ignored_votes=tuple(counts[name] for name in counts if name in _IGNORED),
+        person=(row.get("person") or "").strip(),
     )
     return _SPLIT_NAMES[split], sample

@@ -125,6 +125,33 @@ class PreparedSplit:
             _row=self._row[positions],
         )
 
+    def with_classes(self, class_names: tuple[str, ...]) -> "PreparedSplit":
+        """Return the split with its classes in another order, and others beside them.
+
+        Raises:
+            DataError: A class of its own is not among them.
+        """
+        unknown = [name for name in self.class_names if name not in class_names]
+        if unknown:
+            raise DataError(
+                f"The class {unknown[0]} is not among {', '.join(class_names)}; leave it out with "
+                "--without."
+            )
+        position = np.array([class_names.index(name) for name in self.class_names])
+
+        def move(values: F32Array) -> F32Array:
+            moved = np.zeros((len(values), len(class_names)), dtype=values.dtype)
+            moved[:, position] = values
+            return moved
+
+        return replace(
+            self,
+            class_names=class_names,
+            label=np.where(self.label >= 0, position[self.label], -1),
+            distribution=move(self.distribution),
+            votes=None if self.votes is None else move(self.votes),
+        )
+
     def joined_with(self, other: "PreparedSplit") -> "PreparedSplit":
         """Return a split of the samples of both; ids of both carry the split's name."""
         if self.class_names != other.class_names:

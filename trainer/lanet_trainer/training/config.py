@@ -21,7 +21,7 @@ SELECTIONS = ("accuracy", "mean_class_accuracy", "macro_f1", "js", "nll")
 CONFIG_FILE = "config.json"
 
 # These may differ when a run is resumed: they change no number in it.
-_FREE_ON_RESUME = frozenset({"data", "workers"})
+_FREE_ON_RESUME = frozenset({"data", "more_data", "teacher", "workers"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,11 @@ class FitConfig:
     """Everything that decides the outcome of a run.
 
     Attributes:
-        data: Prepared data set, as given.
+        data: Prepared data set, as given; it decides the classes and what epochs are chosen on.
+        more_data: Further prepared data sets to train on.
+        shares: Share of an epoch per data set, `data` first; empty: by their sizes.
+        assumed_noise: Per data set, the share of its single labels taken to be wrong; empty: none.
+        teacher: Model whose answers share out the assumed noise; None shares it evenly.
         method: Name in `lanet_trainer.methods.registry`.
         backbone: Name for `lanet_trainer.backbones.build_backbone`.
         pretrained: Package or file of initial weights, or None.
@@ -82,6 +86,10 @@ class FitConfig:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     sampler: str
+    more_data: tuple[str, ...] = ()
+    shares: tuple[float, ...] = ()
+    assumed_noise: tuple[float, ...] = ()
+    teacher: str | None = None
     pretrained: str | None = None
     color: str = "gray"
     clip_norm: float = 0.0
@@ -115,6 +123,7 @@ class FitConfig:
             (not 0 <= self.drop_path_rate < 1, "--drop-path must lie in 0 to 1, 1 excluded"),
             (self.n_train < 0, "--n-train must not be negative"),
             (self.workers < 0, "--workers must not be negative"),
+            *self._problems_of_sets(),
             (not 0 <= self.holdout < 1, "--holdout must lie in 0 to 1, 1 excluded"),
             (
                 self.include_valid and bool(self.holdout),
@@ -138,6 +147,32 @@ class FitConfig:
             if is_wrong:
                 raise ConfigError(f"{sentence}.")
 
+    def _problems_of_sets(self) -> list[tuple[bool, str]]:
+        n_sets = 1 + len(self.more_data)
+        return [
+            (len(self.shares) not in (0, n_sets), "--share takes a number for each data set"),
+            (
+                bool(self.shares) and (min(self.shares) <= 0 or abs(sum(self.shares) - 1) > 1e-6),
+                "--share takes numbers above 0 that sum to 1",
+            ),
+            (
+                len(self.assumed_noise) not in (0, n_sets),
+                "--assumed-noise takes a number for each data set",
+            ),
+            (
+                any(not 0 <= share < 1 for share in self.assumed_noise),
+                "--assumed-noise must lie in 0 to 1, 1 excluded",
+            ),
+            (
+                self.teacher is not None and not any(self.assumed_noise),
+                "--teacher shares out assumed noise; give --assumed-noise",
+            ),
+            (
+                bool(self.more_data) and (self.noise != "none" or bool(self.holdout)),
+                "--noise and --holdout go with one data set",
+            ),
+        ]
+
     def write(self, folder: Path) -> None:
         """Save the record in a run's folder."""
         text = json.dumps(dataclasses.asdict(self), indent=2, sort_keys=True)
@@ -155,7 +190,8 @@ class FitConfig:
         try:
             values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
             values["mean"], values["std"] = tuple(values["mean"]), tuple(values["std"])
-            values["without"] = tuple(values.get("without", ()))
+            for name in ("without", "more_data", "shares", "assumed_noise"):
+                values[name] = tuple(values.get(name, ()))
             return cls(**values)
         except OSError as error:
             raise ConfigError(f"'{folder}' holds no training run: {path} is missing.") from error

@@ -12,13 +12,17 @@ import torch
 from timm.layers import convert_sync_batchnorm
 from torch import nn
 
+from lanet_engines.preprocessing import preprocess
+from lanet_engines.spec import ModelSpec
 from lanet_live.expression.uncertainty import softmax
+from lanet_live.face.template import TEMPLATE_ID
 from lanet_trainer import distributed
 from lanet_trainer.datasets.prepared import PreparedDataset, PreparedSplit
 from lanet_trainer.errors import CheckpointError, ConfigError
 from lanet_trainer.methods.base import Method
 from lanet_trainer.methods.registry import method_class
 from lanet_trainer.metrics import Judged, class_recall, metrics_for
+from lanet_trainer.pretrained import is_exported
 from lanet_trainer.seeding import seed_torch
 from lanet_trainer.training.checkpoint import CHECKPOINT_FILE
 from lanet_trainer.training.config import CONFIG_FILE, FitConfig, check_resumable
@@ -45,6 +49,8 @@ from lanet_trainer.training.training_data import (
 from lanet_trainer.transforms import named_augmentation
 
 _EVAL_BATCH = 256
+# Enough for the mean and variance of every channel.
+_N_IMAGES = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +114,8 @@ def fit(
     distributed.check_same("the labels", data.noise["hash"])
     seed_torch(config.seed, "weights")
     labels, targets = torch.from_numpy(data.labels), torch.from_numpy(data.targets)
-    method = build_method(config, labels=labels, targets=targets).to(device)
+    images = _first_images(config, data.split) if is_exported(config.pretrained) else None
+    method = build_method(config, labels=labels, targets=targets, images=images).to(device)
     if device.type == "cuda" and distributed.world_size() > 1:
         method = share_batch_statistics(method)
     facts = _facts(config, dataset, data, method.inference_network())
@@ -130,6 +137,22 @@ def fit(
     _begin(loop, job, facts, can_resume=can_resume)
     loop.run()
     return _finish(loop, job, data, was_stopped=watcher.wants_stop)
+
+
+def _first_images(config: FitConfig, split: PreparedSplit) -> torch.Tensor:
+    """Return evenly spaced training crops, normalised, for the statistics of batch norm."""
+    positions = np.linspace(0, len(split) - 1, min(_N_IMAGES, len(split))).astype(np.int64)
+    batches = EvalLoader(split.select(positions), size_px=config.size_px, batch_size=_N_IMAGES)
+    spec = ModelSpec(
+        name="first images",
+        labels=split.class_names,
+        input_size_px=config.size_px,
+        color=config.color,
+        mean=config.mean,
+        std=config.std,
+        alignment=TEMPLATE_ID,
+    )
+    return torch.from_numpy(np.concatenate([preprocess(crops, spec) for _, crops in batches]))
 
 
 def check_method(config: FitConfig) -> None:
@@ -195,7 +218,7 @@ def _facts(
     config: FitConfig, dataset: PreparedDataset, data: TrainingData, network: nn.Module
 ) -> RunFacts:
     return RunFacts(
-        dataset=dataset.name,
+        dataset="+".join([dataset.name, *(Path(path).name for path in config.more_data)]),
         labels=dataset.labels,
         n_train=len(data.labels),
         n_valid=0 if data.valid is None else len(data.valid),
@@ -230,7 +253,9 @@ def _training_batches(
             f"--batch-size {config.batch_size} cannot be shared by {n_processes} processes; take a "
             "multiple."
         )
-    sampler = EpochSampler(config.sampler, data.labels, config.epochs, config.seed)
+    sampler = EpochSampler(
+        config.sampler, data.labels, config.epochs, config.seed, domains=data.domains
+    )
     loader_config = LoaderConfig(
         batch_size=config.batch_size // n_processes,
         augmentation=config.augment,
@@ -246,18 +271,18 @@ def _training_batches(
 
 def _validation(config: FitConfig, facts: RunFacts, data: TrainingData) -> Validate | None:
     """Return what measures a network after every epoch; None where there is nothing to measure."""
-    if data.valid is None and data.report is None:
+    if data.valid is None and not data.measured:
         return None
     on_valid = None if data.valid is None else _measuring(config, facts, data.valid)
-    on_report = None if data.report is None else _measuring(config, facts, data.report)
+    others = {name: _measuring(config, facts, split) for name, split in data.measured.items()}
 
     def validate(network: nn.Module) -> dict[str, float]:
         row = {} if on_valid is None else _figures(on_valid(network), "valid")
-        if on_report is not None:
-            judged = on_report(network)
-            row |= _figures(judged, "report")
+        for prefix, measure in others.items():
+            judged = measure(network)
+            row |= _figures(judged, prefix)
             recalls = zip(facts.labels, class_recall(judged), strict=True)
-            row |= {f"report_recall_{n}": float(recall) for n, recall in recalls if recall >= 0}
+            row |= {f"{prefix}_recall_{n}": float(recall) for n, recall in recalls if recall >= 0}
         return row
 
     return validate

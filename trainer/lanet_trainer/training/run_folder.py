@@ -19,6 +19,7 @@ from lanet_trainer.backbones import build_backbone
 from lanet_trainer.errors import CheckpointError, ConfigError
 from lanet_trainer.methods.base import Method
 from lanet_trainer.methods.registry import method_class
+from lanet_trainer.onnx_weights import restore_batch_norm
 from lanet_trainer.training.checkpoint import load_exactly, read_checkpoint
 from lanet_trainer.training.config import FitConfig
 from lanet_trainer.training.loop import BEST_FILE, LAST_FILE
@@ -79,11 +80,26 @@ class RunFacts:
             raise CheckpointError(f"{folder / FACTS_FILE} is damaged: {error}") from error
 
 
-def build_method(config: FitConfig, *, labels: torch.Tensor, targets: torch.Tensor) -> Method:
-    """Build the network and the rule a run trains, with its first weights."""
+def build_method(
+    config: FitConfig,
+    *,
+    labels: torch.Tensor,
+    targets: torch.Tensor,
+    images: torch.Tensor | None = None,
+) -> Method:
+    """Build the network and the rule a run trains, with its first weights.
+
+    Args:
+        config: Of the run.
+        labels: As for `Method`.
+        targets: As for `Method`.
+        images: Normalised training crops, (N, 3, S, S), for first weights without batch norm.
+    """
     backbone = build_backbone(
         config.backbone, pretrained=config.pretrained, drop_path_rate=config.drop_path_rate
     )
+    if images is not None:
+        restore_batch_norm(backbone, images)
     build: Callable[..., Method] = method_class(config.method)
     return build(
         backbone,

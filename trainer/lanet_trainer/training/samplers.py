@@ -68,6 +68,19 @@ def parse_sampler(text: str) -> tuple[str, float]:
 
 
 @dataclass(frozen=True, slots=True)
+class DomainShares:
+    """How much of an epoch each of several data sets gets.
+
+    Attributes:
+        domain: Data set of every sample, counted from 0, (N,).
+        shares: Share of the draws per data set; they sum to 1.
+    """
+
+    domain: I64Array
+    shares: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class EpochSampler:
     """Draws the samples of each epoch.
 
@@ -80,18 +93,23 @@ class EpochSampler:
             over.
         n_epochs: Length of the run, for "progressive".
         seed: Of the run.
+        domains: With several data sets, each is drawn from by the same rule, within its share of
+            the epoch; small ones are repeated. None with one data set.
     """
 
     kind: str
     labels: I64Array
     n_epochs: int
     seed: int
+    domains: DomainShares | None = None
 
     def __post_init__(self) -> None:
         parse_sampler(self.kind)
 
     def order(self, epoch: int) -> I64Array:
         """Return the positions an epoch visits, (N,), for all processes together."""
+        if self.domains is not None:
+            return self._order_of_domains(self.domains, epoch)
         generator = np.random.default_rng(derive_seed(self.seed, "sampler", epoch))
         name, balance = parse_sampler(self.kind)
         if name == "shuffle":
@@ -104,6 +122,18 @@ class EpochSampler:
             _draw(np.flatnonzero(self.labels == c), int(quota), generator)
             for c, quota in zip(classes, quotas, strict=True)
         ]
+        return generator.permutation(np.concatenate(drawn))
+
+    def _order_of_domains(self, domains: DomainShares, epoch: int) -> I64Array:
+        total = len(self.labels)
+        ends = np.round(np.cumsum(domains.shares) * total).astype(np.int64)
+        drawn = []
+        for number, quota in enumerate(np.diff(ends, prepend=0)):
+            positions = np.flatnonzero(domains.domain == number)
+            seed = derive_seed(self.seed, "domain", number)
+            own = EpochSampler(self.kind, self.labels[positions], self.n_epochs, seed)
+            drawn.append(np.resize(positions[own.order(epoch)], quota))
+        generator = np.random.default_rng(derive_seed(self.seed, "domains", epoch))
         return generator.permutation(np.concatenate(drawn))
 
 

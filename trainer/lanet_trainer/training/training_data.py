@@ -1,6 +1,8 @@
 """What a run trains on: the chosen samples, their labels with the noise, their soft targets."""
 
+import dataclasses
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,9 +10,11 @@ from numpy.typing import NDArray
 
 from lanet_trainer.datasets.prepared import PreparedDataset, PreparedSplit, open_prepared
 from lanet_trainer.errors import ConfigError, DataError
-from lanet_trainer.noise import apply_noise, parse_noise
+from lanet_trainer.noise import apply_noise, hash_labels, parse_noise
 from lanet_trainer.seeding import derive_seed
 from lanet_trainer.training.config import FitConfig
+from lanet_trainer.training.samplers import DomainShares
+from lanet_trainer.training.teacher import teacher_answers
 
 I64Array = NDArray[np.int64]
 F32Array = NDArray[np.float32]
@@ -23,20 +27,23 @@ class TrainingData:
     Attributes:
         split: The samples in use.
         valid: The samples epochs are chosen on; None if there are none.
-        report: The samples that are measured and never chosen on; None if there are none.
+        measured: Prefix of the figures -> samples that are measured and never chosen on.
         clean_labels: (N,) int64, before the noise.
         labels: (N,) int64, with the noise.
         targets: (N, C) float32, each row sums to 1.
         noise: Kind, rate, realised flips and hash of the labels, for the record of the run.
+        domains: Which sample is of which data set, and how much of an epoch each gets; None with
+            one data set.
     """
 
     split: PreparedSplit
     valid: PreparedSplit | None
-    report: PreparedSplit | None
+    measured: dict[str, PreparedSplit]
     clean_labels: I64Array
     labels: I64Array
     targets: F32Array
     noise: dict[str, Any]
+    domains: DomainShares | None = None
 
 
 def open_for_training(config: FitConfig) -> PreparedDataset:
@@ -72,7 +79,7 @@ def choose_training_data(dataset: PreparedDataset, config: FitConfig) -> Trainin
         usable, held_out = set_aside(usable, split.label, config.holdout)
         valid = split.select(held_out)
     chosen = _draw_part(usable, config.n_train)
-    report = _labelled(dataset, config.report_split) if config.report_split else None
+    measured = {"report": _labelled(dataset, config.report_split)} if config.report_split else {}
     split, clean = split.select(chosen), label[chosen]
     _check_classes(dataset.labels, clean)
     labels, noise = apply_noise(
@@ -86,7 +93,79 @@ def choose_training_data(dataset: PreparedDataset, config: FitConfig) -> Trainin
         targets = np.eye(len(dataset.labels), dtype=np.float32)[labels]
     else:
         targets = distribution[chosen].astype(np.float32)
-    return TrainingData(split, valid, report, clean, labels, targets, noise)
+    targets = soften(targets, split, config, number=0)
+    data = TrainingData(split, valid, measured, clean, labels, targets, noise)
+    for number, path in enumerate(config.more_data, start=1):
+        data = _join(data, path, config, number)
+    return data
+
+
+def soften(targets: F32Array, split: PreparedSplit, config: FitConfig, *, number: int) -> F32Array:
+    """Take a share of every target away from the given label: so often it is assumed to be wrong.
+
+    The share goes to what a teacher says of the picture (soft bootstrapping, Reed et al. 2015,
+    arXiv 1412.6596, with a fixed teacher), or without one evenly to all classes.
+
+    Args:
+        targets: (N, C), each row sums to 1.
+        split: The samples.
+        config: Of the run.
+        number: Of the data set.
+    """
+    share = config.assumed_noise[number] if config.assumed_noise else 0.0
+    if not share:
+        return targets
+    n_classes = targets.shape[1]
+    answers = np.full_like(targets, 1 / n_classes)
+    if config.teacher is not None:
+        answers = teacher_answers(Path(config.teacher), split)
+    return ((1 - share) * targets + share * answers).astype(np.float32)
+
+
+def _join(data: TrainingData, path: str, config: FitConfig, number: int) -> TrainingData:
+    """Put the training samples of another data set behind those there are."""
+    names = data.split.class_names
+    own = dataclasses.replace(
+        config, data=path, more_data=(), shares=(), assumed_noise=(), teacher=None
+    )
+    if not open_prepared(path).record["has_votes"]:
+        own = dataclasses.replace(own, targets="hard", rule=None)
+    dataset = open_for_training(own)
+    split, valid = _choose_splits(dataset, own)
+    if own.targets == "votes":
+        label, distribution = _plain_shares(split)
+        split = dataclasses.replace(split, label=label, distribution=distribution)
+    chosen = _draw_part(np.flatnonzero(split.label >= 0), 0)
+    split = split.select(chosen).with_classes(names)
+    targets = soften(_as_shares(split.distribution), split, config, number=number)
+    before = (
+        np.zeros(len(data.labels), dtype=np.int64) if data.domains is None else data.domains.domain
+    )
+    domain = np.concatenate([before, np.full(len(split), number)])
+    labels = np.concatenate([data.labels, split.label])
+    measured = dict(data.measured)
+    if valid is not None:
+        measured[dataset.name] = valid.with_classes(names)
+    first = dataclasses.replace(data.split, name=f"set{number - 1}") if number == 1 else data.split
+    return dataclasses.replace(
+        data,
+        split=first.joined_with(dataclasses.replace(split, name=f"set{number}")),
+        measured=measured,
+        clean_labels=np.concatenate([data.clean_labels, split.label]),
+        labels=labels,
+        targets=np.concatenate([data.targets, targets]),
+        noise={**data.noise, "hash": hash_labels(labels)},
+        domains=DomainShares(domain, config.shares or _natural_shares(domain)),
+    )
+
+
+def _as_shares(distribution: F32Array) -> F32Array:
+    return distribution / distribution.sum(axis=1, keepdims=True)
+
+
+def _natural_shares(domain: I64Array) -> tuple[float, ...]:
+    counts = np.bincount(domain)
+    return tuple((counts / counts.sum()).tolist())
 
 
 def set_aside(positions: I64Array, label: I64Array, share: float) -> tuple[I64Array, I64Array]:
