@@ -1,6 +1,5 @@
 """A package of plug-ins, made of the code that docs/plugins.md shows, and installed by pip."""
 
-import os
 import re
 import subprocess
 import sys
@@ -23,16 +22,21 @@ def documented_files() -> dict[str, str]:
     return {"pyproject.toml": _BUILD_SYSTEM + project, "my_lab/__init__.py": "", **modules}
 
 
-def install(files: Mapping[str, str], source: Path, target: Path) -> Path:
-    """Write a package and install it into a folder, without the network; returns the folder."""
+def write_package(files: Mapping[str, str], source: Path) -> Path:
+    """Write the files of a package; returns its folder."""
     for name, text in files.items():
         path = source / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
+    return source
+
+
+def install(package: Path, target: Path) -> Path:
+    """Install a wheel or a package's source into a folder, without the network; returns it."""
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     offline = ["--no-index", "--no-deps", "--no-build-isolation", "--target", str(target)]
     done = subprocess.run(
-        [*pip, *offline, str(source)], capture_output=True, text=True, check=False, timeout=120
+        [*pip, *offline, str(package)], capture_output=True, text=True, check=False, timeout=240
     )
     assert done.returncode == 0, done.stderr
     return target
@@ -46,19 +50,3 @@ def declare(target: Path, package: str, group: str, **parts: str) -> Path:
     lines = [f"[{group}]", *(f"{name} = {where}" for name, where in parts.items())]
     (info / "entry_points.txt").write_text("\n".join(lines) + "\n")
     return target
-
-
-def run_command(
-    module: str, *arguments: str | Path, beside: Path
-) -> subprocess.CompletedProcess[str]:
-    """Run a command of the project in a process that also sees the packages in a folder."""
-    folders = [PROJECT_ROOT, PROJECT_ROOT / "engines", PROJECT_ROOT / "trainer", beside]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, folders))}
-    return subprocess.run(
-        [sys.executable, "-m", module, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=240,
-        env=environment,
-    )

@@ -7,19 +7,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.child_process import run_python
 from tests.dataset_files import write_lines, write_picture
-from tests.plugin_package import declare, documented_files, install, run_command
+from tests.plugin_package import declare, documented_files, install, write_package
 from tests.prepared_sets import write_prepared
 
-LIVE = "lanet_live"
-TRAIN = "lanet_trainer.commands.main"
+LIVE = ("-m", "lanet_live")
+TRAIN = ("-m", "lanet_trainer.commands.main")
 
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The package that docs/plugins.md shows, installed beside the project."""
     folder = tmp_path_factory.mktemp("plugins")
-    return install(documented_files(), folder / "source", folder / "site")
+    return install(write_package(documented_files(), folder / "source"), folder / "site")
 
 
 def _table(path: Path) -> list[dict[str, str]]:
@@ -34,8 +35,8 @@ def test_an_engine_runs_a_clip_with_the_numbers_of_our_own(
     for engine in ("my-runtime", "openvino"):
         out = tmp_path / engine
         options = ["--export", "csv", "--out", out, "--model", model_path, "--engine", engine]
-        done = run_command(
-            LIVE, "--video", demo_clip, "--duration", "0.3", *options, "--quiet", beside=installed
+        done = run_python(
+            *LIVE, "--video", demo_clip, "--duration", "0.3", *options, "--quiet", beside=installed
         )
         assert done.returncode == 0, done.stderr
         tables[engine] = _table(out / "demo.csv")
@@ -52,13 +53,13 @@ def test_a_method_and_a_backbone_train_evaluate_and_export(installed: Path, tmp_
     fixed = ["--size", "32", "--workers", "0", "--batch-size", "16", "--epochs", "1", "--quiet"]
     parts = ["--method", "focal", "--set", "gamma=1.5", "--backbone", "my_net"]
     run = tmp_path / "run"
-    done = run_command(TRAIN, "fit", "--data", data, "--out", run, *parts, *fixed, beside=installed)
+    done = run_python(*TRAIN, "fit", "--data", data, "--out", run, *parts, *fixed, beside=installed)
     assert done.returncode == 0, done.stderr
     config = json.loads((run / "config.json").read_text())
     assert (config["method"], config["backbone"]) == ("focal", "my_net")
     assert config["settings"] == {"gamma": 1.5}
     model = tmp_path / "focal.onnx"
-    done = run_command(TRAIN, "export", run, "-o", model, beside=installed)
+    done = run_python(*TRAIN, "export", run, "-o", model, beside=installed)
     assert done.returncode == 0, done.stderr
     assert model.is_file()
 
@@ -68,7 +69,7 @@ def test_a_data_set_is_prepared(installed: Path, tmp_path: Path) -> None:
     for name in ("a", "b"):
         write_picture(tmp_path / "faces" / "pictures" / f"{name}.png")
     places = ["--root", tmp_path / "faces", "--out", tmp_path / "out", "--processes", "1"]
-    done = run_command(TRAIN, "prepare", "my-faces", *places, beside=installed)
+    done = run_python(*TRAIN, "prepare", "my-faces", *places, beside=installed)
     assert done.returncode == 0, done.stderr
     assert "train: 2 pictures" in done.stdout
     record = json.loads((tmp_path / "out" / "dataset.json").read_text())
@@ -77,12 +78,12 @@ def test_a_data_set_is_prepared(installed: Path, tmp_path: Path) -> None:
 
 
 def test_help_and_refusals_name_what_is_installed(installed: Path, tmp_path: Path) -> None:
-    fit = run_command(TRAIN, "fit", "--help", beside=installed)
+    fit = run_python(*TRAIN, "fit", "--help", beside=installed)
     assert "focal" in fit.stdout
-    prepare = run_command(TRAIN, "prepare", "--help", beside=installed)
+    prepare = run_python(*TRAIN, "prepare", "--help", beside=installed)
     assert "added by my-lab 1.0" in prepare.stdout
     options = ["--export", "csv", "--out", tmp_path, "--engine", "nope"]
-    live = run_command(LIVE, "--video", "x.mp4", *options, beside=installed)
+    live = run_python(*LIVE, "--video", "x.mp4", *options, beside=installed)
     assert live.returncode == 2
     assert "tensorrt, openvino, onnxruntime, my-runtime." in live.stderr
 
@@ -138,8 +139,8 @@ def test_a_broken_engine_is_one_sentence(
     broken: Path, demo_clip: Path, model_path: Path, tmp_path: Path, engine: str, sentence: str
 ) -> None:
     options = ["--export", "csv", "--out", tmp_path / "out", "--model", model_path]
-    done = run_command(
-        LIVE, "--video", demo_clip, *options, "--engine", engine, "--quiet", beside=broken
+    done = run_python(
+        *LIVE, "--video", demo_clip, *options, "--engine", engine, "--quiet", beside=broken
     )
     assert done.returncode == 2, done.stderr
     assert sentence in done.stderr
@@ -149,7 +150,7 @@ def test_a_broken_engine_is_one_sentence(
 def test_broken_engines_neither_break_the_doctor_nor_replace_ours(
     broken: Path, model_path: Path
 ) -> None:
-    done = run_command(LIVE, "--doctor", "--json", "--model", model_path, beside=broken)
+    done = run_python(*LIVE, "--doctor", "--json", "--model", model_path, beside=broken)
     findings = json.loads(done.stdout)
     backends = [(found["name"], found["works"]) for found in findings["backends"]]
     assert dict(backends[:3])["openvino"] is True
@@ -179,14 +180,14 @@ def test_a_broken_part_of_the_trainer_is_one_sentence(
         arguments = [*arguments, "--data", str(data), "--size", "32", "--batch-size", "8"]
     else:
         arguments = [*arguments, "--root", str(data)]
-    done = run_command(TRAIN, *arguments, "--out", tmp_path / "out", "--quiet", beside=broken)
+    done = run_python(*TRAIN, *arguments, "--out", tmp_path / "out", "--quiet", beside=broken)
     assert done.returncode == 2, done.stderr
     assert sentence in done.stderr
     assert _is_one_sentence(done.stderr)
 
 
 @pytest.mark.parametrize(
-    ("module", "arguments"),
+    ("command", "arguments"),
     [
         (LIVE, ["--help"]),
         (TRAIN, ["--help"]),
@@ -194,11 +195,13 @@ def test_a_broken_part_of_the_trainer_is_one_sentence(
         (TRAIN, ["prepare", "-h"]),
     ],
 )
-def test_help_survives_broken_packages(broken: Path, module: str, arguments: list[str]) -> None:
+def test_help_survives_broken_packages(
+    broken: Path, command: tuple[str, ...], arguments: list[str]
+) -> None:
     damaged = broken / "damaged-1.dist-info"
     damaged.mkdir()
     (damaged / "METADATA").write_text("Metadata-Version: 2.1\nName: damaged\nVersion: 1\n")
     (damaged / "entry_points.txt").write_text("[lanet_train.datasets]\nno equals sign\n")
-    done = run_command(module, *arguments, beside=broken)
+    done = run_python(*command, *arguments, beside=broken)
     assert done.returncode == 0, done.stderr
     assert "usage:" in done.stdout
