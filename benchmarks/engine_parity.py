@@ -7,7 +7,7 @@ With --data (a folder made by lanet-train prepare) the crops are those of the sp
 cuts them, and int8 is calibrated on 500 crops of the train split. With --crops they come from a
 .npy file; int8 then needs --calibration. Accuracy is over the samples that have a label.
 
-The rows marked "graph" are what TensorRT is given, computed by ONNX Runtime on the CPU: they tell
+The rows marked "graph" are what TensorRT is given, computed by ONNX Runtime on the CPU: they show
 what the precision costs, not what a GPU does. Ends with 1 if a promise of docs/engines.md breaks.
 """
 

@@ -8,7 +8,7 @@ compression and slight trembling of a webcam. Faces: the first frame of the demo
 mean total variation between the distributions of one frame and the next (0: none, 1: total), of the
 raw estimates and of those smoothed with the default time constant.
 
-The same clip is also shown in parts, to tell where flicker comes from: noise, compression or
+The same clip is also shown in parts, to find where flicker comes from: noise, compression or
 trembling alone, and everything with the alignment held fast. The lag is the time the default
 smoothing takes to cover 63 % of a sudden change.
 """

@@ -56,7 +56,7 @@ class FileAsCamera:
         return self._source.read()
 
     def report(self) -> SourceReport:
-        """Tell what happened so far."""
+        """Report what has happened so far."""
         return self._source.report()
 
     def close(self) -> None:

@@ -45,7 +45,7 @@ class RunSummary:
         n_decoded: Frames decoded, analysed or passed over.
         n_analysed: Frames analysed and written.
         n_with_face: Of these, frames with at least one face.
-        n_dropped: Frames lost because nobody took them in time; 0 in a run over a file.
+        n_dropped: Frames lost because they were not read in time; 0 in a run over a file.
         end: Why it ended.
         partial_reason: One sentence if the source was not read to its end, else None.
         is_interrupted: Ctrl-C was pressed, perhaps too late to change anything; the caller should

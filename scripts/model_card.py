@@ -1,4 +1,4 @@
-"""Measure a model in every way the model card tells of, and write the card's figures.
+"""Measure a model in every way the model card reports, and write the card's figures.
 
     python scripts/model_card.py --data data/ferplus --run runs/lanet \
         --control "Baseline=runs/baseline" --clips ../clips/a.mp4 photo.jpg
@@ -42,7 +42,7 @@ class Step:
 
     @property
     def shown(self) -> str:
-        """The command as the card tells it, without folders outside the project."""
+        """The command as the card shows it, without folders outside the project."""
         return " ".join(_without_folder(word) for word in self.words)
 
     @property

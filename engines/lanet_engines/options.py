@@ -34,7 +34,7 @@ class OpenOptions:
             several parallel requests, where the backend can.
         max_batch: Largest batch given to the runtime at once.
         cache_folder: Where compiled artefacts are kept; None for the user's cache folder.
-        on_progress: Told how far a build on first use is.
+        on_progress: Called with the progress of a build on first use.
     """
 
     precision: str | None = None

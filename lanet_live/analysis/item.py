@@ -88,7 +88,7 @@ class AnalysisItem:
 
 
 def find_sources(path: Path) -> tuple[tuple[str, Path], ...]:
-    """Tell what a file or folder holds.
+    """Find out what a file or folder holds.
 
     Returns:
         Kind and path of each: a file, a session or a folder of pictures is one; a folder without

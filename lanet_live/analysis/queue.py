@@ -68,7 +68,7 @@ class AnalysisQueue:
             return QueueSnapshot(tuple(self._items.values()), self._is_going, self._notice)
 
     def resume_last(self) -> bool:
-        """Go on if the queue was going when the program ended; tells whether."""
+        """Go on if the queue was going when the program ended; returns whether it was."""
         if self._was_going:
             self.start()
         return self.snapshot().is_going
@@ -108,7 +108,7 @@ class AnalysisQueue:
         self._on_change()
 
     def cancel(self, item_ids: Iterable[str]) -> None:
-        """Do not analyse these; one under way ends in good order and keeps what it wrote."""
+        """Do not analyse these; one under way ends cleanly and keeps what it wrote."""
         with self._changed:
             for item_id in item_ids:
                 item = self._items.get(item_id)

@@ -38,7 +38,7 @@ class RunControl:
             self._changed.notify_all()
 
     def stop(self) -> None:
-        """Let it end in good order, held or not."""
+        """Let it end cleanly, held or not."""
         with self._changed:
             self._is_stopping = True
             self._changed.notify_all()

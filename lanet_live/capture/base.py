@@ -77,7 +77,7 @@ class FrameSource(Protocol):
         ...
 
     def report(self) -> SourceReport:
-        """Tell what happened so far; complete after the last `read`, and kept after `close`."""
+        """Report what has happened so far; complete after the last `read`, kept after `close`."""
         ...
 
     def close(self) -> None:

@@ -131,7 +131,7 @@ class CameraSource:
         return frame
 
     def report(self) -> SourceReport:
-        """Tell how many frames were read."""
+        """Report how many frames were read."""
         return SourceReport(n_decoded=self._index)
 
     def close(self) -> None:

@@ -17,7 +17,7 @@ _CAPABILITIES_BYTES: Final = 104
 _CAPABILITIES_AT: Final = 84
 _HAS_DEVICE_CAPABILITIES: Final = 0x80000000
 _CAPTURES: Final = 0x1 | 0x1000  # single and multi-planar
-# Where only opening tells, each attempt may light a camera's lamp and take seconds.
+# Where a camera can only be found by opening it, each attempt may light its lamp and take seconds.
 _MAX_TRIED: Final = 8
 _MAX_MISSES: Final = 2
 
@@ -41,7 +41,7 @@ CameraProbe = Callable[[], Iterable[CameraInfo]]
 def list_cameras(*, probe: CameraProbe | None = None) -> tuple[CameraInfo, ...]:
     """Return the cameras of this machine, by ascending index.
 
-    Linux tells their names. macOS and Windows tell them only through a GUI toolkit, which this
+    Linux exposes their names; macOS and Windows only through a GUI toolkit, which this
     package must not import: the caller may hand in a `probe` that asks it. Without one, the first
     indices are opened one after the other and called "camera 0", "camera 1".
 

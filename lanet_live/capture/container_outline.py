@@ -1,7 +1,7 @@
 """How long a video file says it is, read from its outermost structure without decoding anything.
 
-Demuxers end quietly where a file was cut off; only the sizes written in the file tell. Understood
-are the families of containers that state them: ISO base media (mp4, mov), RIFF (avi), EBML (mkv,
+Demuxers end silently where a file was cut off; only the sizes written in the file show it. The
+container families that state them are supported: ISO base media (mp4, mov), RIFF (avi), EBML (mkv,
 webm) and MPEG transport streams, which consist of whole packets. What was written open-ended (an
 unfinished Matroska recording) ends where it ends.
 """

@@ -17,7 +17,7 @@ class CaptureFeed:
     """Reads a source in its own thread and hands the frames over.
 
     A live source drops what is not taken in time, the oldest first. Any other waits. The gate is
-    shut at first: nothing is read before somebody is ready to take it. Shut later, a file stands
+    shut at first: nothing is read before a reader is ready. Shut later, a file stands
     still, while the frames of a live source are read and thrown away, uncounted.
 
     Args:
@@ -26,7 +26,7 @@ class CaptureFeed:
 
     Attributes:
         opened: The facts and the box of frames, once the source is open, or why it is not.
-        report: What the source tells after reading.
+        report: What the source reports after reading.
         error: What ended the reading, if it was no normal end. Set before the box is closed.
     """
 
@@ -53,7 +53,7 @@ class CaptureFeed:
         """Let no more frames through."""
         self._gate.clear()
 
-    def wake_taker(self) -> None:
+    def wake_reader(self) -> None:
         """Let who waits for a frame look up."""
         with self._lock:
             if self._frames is not None:
@@ -81,7 +81,7 @@ class CaptureFeed:
                 source.close()
         except MailboxClosed:
             pass  # Stopped while it handed a frame over.
-        except Exception as error:  # noqa: BLE001 - top of a thread; the taker reports it
+        except Exception as error:  # noqa: BLE001 - top of a thread; the reader reports it
             self.error = error
             if not self.opened.done():
                 self.opened.set_exception(error)

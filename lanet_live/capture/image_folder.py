@@ -76,7 +76,7 @@ class ImageFolderSource:
         return self._next_frame()
 
     def report(self) -> SourceReport:
-        """Tell which pictures were read, in the order of their frames, and which were skipped."""
+        """Report which pictures were read, in the order of their frames, and which were skipped."""
         details: dict[str, DetailValue] = {"pictures": tuple(self._read_names)}
         warnings = []
         if self._skipped_names:

@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 class MailboxClosed(Exception):
-    """Nothing more will come, or nobody will take it."""
+    """The box is closed: no more values arrive, or none are read."""
 
 
 class Mailbox(Generic[T]):
@@ -60,7 +60,7 @@ class Mailbox(Generic[T]):
             self._changed.notify_all()
 
     def close(self, *, discard: bool = False) -> None:
-        """Accept no more values and release whoever waits. May be called twice.
+        """Accept no more values and release every waiting thread. May be called twice.
 
         Args:
             discard: Also forget the values inside; otherwise they can still be taken.

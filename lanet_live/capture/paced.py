@@ -49,7 +49,7 @@ class PacedSource:
     def read(self) -> Frame | None:
         """Return the next frame when its time has come, or None at the end.
 
-        `Frame.captured_at_s` tells when it was handed out, as it would for a camera.
+        `Frame.captured_at_s` is when it was handed out, as it is for a camera.
         """
         frame = self._source.read()
         if frame is None or self._is_live:
@@ -58,7 +58,7 @@ class PacedSource:
         return replace(frame, captured_at_s=time.perf_counter())
 
     def report(self) -> SourceReport:
-        """Tell what happened so far."""
+        """Report what has happened so far."""
         return self._source.report()
 
     def close(self) -> None:

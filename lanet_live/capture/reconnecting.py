@@ -37,8 +37,8 @@ class ReconnectingSource:
         factory: Makes the source, and makes it anew for every attempt.
         policy: How long to try.
         stop: Set it from any thread to give up at once.
-        on_lost: Told why, in the reading thread.
-        on_back: Told when frames come again.
+        on_lost: Called with the reason, in the reading thread.
+        on_back: Called when frames come again.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class ReconnectingSource:
         return None
 
     def report(self) -> SourceReport:
-        """Tell what happened so far, over all connections."""
+        """Report what has happened so far, over all connections."""
         report = self._source.report() if self._source else SourceReport(n_decoded=0)
         report = replace(report, n_decoded=self._n_before + report.n_decoded)
         if not self._n_losses:

@@ -90,7 +90,7 @@ class SelectedSource:
         return None
 
     def report(self) -> SourceReport:
-        """Tell what happened so far; counts the frames passed over, too."""
+        """Report what has happened so far; counts the frames passed over, too."""
         return self._source.report()
 
     def close(self) -> None:

@@ -79,7 +79,7 @@ class SyntheticSource:
         return frame
 
     def report(self) -> SourceReport:
-        """Tell how many frames were made."""
+        """Report how many frames were made."""
         return SourceReport(n_decoded=self._index)
 
     def close(self) -> None:

@@ -99,7 +99,7 @@ class VideoFileSource:
         return self._next_frame()
 
     def report(self) -> SourceReport:
-        """Tell how many frames were decoded and what was wrong with them."""
+        """Report how many frames were decoded and what was wrong with them."""
         counts: dict[str, DetailValue] = {
             "n_times_made_up": self._clock.n_made_up,
             "n_times_backward": self._clock.n_backward,

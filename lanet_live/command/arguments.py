@@ -290,7 +290,7 @@ def _add_information(group: "argparse._ArgumentGroup") -> None:
         "--log-level",
         choices=LOG_LEVELS,
         default="error",
-        help="info tells which engine runs and why (default: %(default)s)",
+        help="info shows which engine runs and why (default: %(default)s)",
     )
     group.add_argument("--version", action="version", version=f"lanet-live {__version__}")
 

@@ -35,7 +35,7 @@ def export_all(config: LiveConfig, is_interrupted: threading.Event, *, is_quiet:
     Args:
         config: With `export` set.
         is_interrupted: Set when the user wants an end.
-        is_quiet: No progress, no summaries; problems are still told.
+        is_quiet: No progress, no summaries; problems are still reported.
 
     Raises:
         LanetLiveError: Nothing can be analysed like this.

@@ -130,7 +130,7 @@ class Findings:
 
     @property
     def is_healthy(self) -> bool:
-        """Nothing needs mending."""
+        """Nothing needs fixing."""
         return not self.problems
 
 

@@ -1,7 +1,7 @@
 """`lanet-live`: the window, or headless exports; options in `lanet_live.command.arguments`.
 
-Exit codes: 0 done; 2 something the user can mend, told in one line; 130 interrupted. Anything else
-is a bug and keeps its traceback.
+Exit codes: 0 done; 2 an error the user can fix, reported in one line; 130 interrupted. Anything
+else is a bug and keeps its traceback.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from lanet_live.errors import LanetLiveError
 
 
 class ExitCode(IntEnum):
-    """What the shell is told."""
+    """The exit status of the process."""
 
     OK = 0
     USER_ERROR = 2

@@ -176,7 +176,7 @@ def _draw_face(
         _draw_piece(axes, stretch, piece, colors)
     for start_s, end_s in _unreliable_spans(stretch):
         top.axvspan(start_s, end_s, color=_VEIL, alpha=0.55, linewidth=0, zorder=4)
-        # Behind the curves: they tell why.
+        # Behind the curves, which explain the shading.
         bottom.axvspan(start_s, end_s, color=_VEIL, alpha=0.45, linewidth=0, zorder=0.6)
         ribbon.axvspan(start_s, end_s, color="white", alpha=0.6, linewidth=0, zorder=4)
     _label_gaps(top, stretch, span)

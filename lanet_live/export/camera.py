@@ -1,4 +1,4 @@
-"""Write what a camera sees until it is told to stop, without a window.
+"""Write what a camera sees until it is stopped, without a window.
 
 A camera does not wait: frames that come while the analysis is busy are dropped and counted, as in
 the window.
@@ -48,7 +48,7 @@ def run_live(
 
 
 class _HeadlessRun:
-    """A live runner and whoever waits for it."""
+    """A live runner, and the thread that waits for it."""
 
     def __init__(
         self,
@@ -99,9 +99,9 @@ class _HeadlessRun:
         self._runner.request_stop()
 
     def _hear(self, timeout_s: float) -> None:
-        """Wait for the next thing the runner tells and take in all there is.
+        """Wait for the next event of the runner and process all that are there.
 
-        Waits for the events, not for the thread: a `join` that Ctrl-C breaks off takes the thread
+        Waits for the events, not for the thread: a `join` interrupted by Ctrl-C takes the thread
         for dead (seen with Python 3.11).
         """
         deadline_s = time.monotonic() + timeout_s

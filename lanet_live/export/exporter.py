@@ -97,8 +97,8 @@ class Exporter:
         Args:
             job: Which source, which files.
             should_stop: Asked a few times a second; True ends the run, which is then partial.
-            on_progress: Told how far the run is.
-            on_compiling: Told how far it is when the engine must be compiled first.
+            on_progress: Called with the progress of the run.
+            on_compiling: Called with the progress of compiling the engine, if that is needed.
             first_sinks: Take each result before the files do.
 
         Raises:
@@ -163,7 +163,7 @@ class _Run:
             self._draw_plot(summary)
         except BaseException as error:
             if self._metadata.has_begun:
-                # The first error is the one to tell, should this fail as well.
+                # The first error is the one to report, should this fail as well.
                 with contextlib.suppress(LanetLiveError):
                     self._metadata.fail(_reason_of(error))
             raise
@@ -263,7 +263,7 @@ class _Run:
 
 
 class _KeptOpen:
-    """Hands results on, but leaves the closing to whoever knows how the run ended."""
+    """Hands results on, but leaves the closing to the caller, who knows how the run ended."""
 
     def __init__(self, sink: ResultSink) -> None:
         self._sink = sink

@@ -2,7 +2,7 @@
 
 Processes, not threads: a job already keeps three threads busy, and a crash in a native library ends
 one file, not the batch. The parent hands out one job at a time, so that long and short files even
-out. A worker whose parent dies ends its job in good order.
+out. A worker whose parent dies ends its job cleanly.
 """
 
 import logging
@@ -54,7 +54,7 @@ class Compiling:
 
 
 class Watcher(Protocol):
-    """Told what the workers do, in the thread that called `run_in_workers`."""
+    """Called with what the workers do, in the thread that called `run_in_workers`."""
 
     def advanced(self, job: ExportJob, state: RunProgress | Compiling) -> None:
         """A job is on its way."""
@@ -80,7 +80,7 @@ def run_in_workers(
         config: As for `Exporter`, with the number of processes; without a number of threads, they
             share the cores evenly.
         jobs: What is to be done; begun in this order.
-        watcher: Told of progress and of every end.
+        watcher: Notified of progress and of every end.
         is_interrupted: Once set, no further job is begun; those under way write what they have.
     """
     if config.export is None:
@@ -153,7 +153,7 @@ class _Worker:
             watcher.advanced(self.job, message)
 
     def ask_to_end(self) -> None:
-        """Ask the process to end its job in good order, if it has one, and then itself."""
+        """Ask the process to end its job cleanly, if it has one, and then itself."""
         if not self._is_asked:
             self._is_asked = True
             with suppress(OSError):  # it is gone already

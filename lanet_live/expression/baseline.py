@@ -1,7 +1,7 @@
 """Correct for how a person's resting face looks to the model.
 
 Some faces look a little sad or angry to the model while they rest. A few seconds of the neutral
-face tell by how much, and the correction takes exactly that away.
+face show by how much, and the correction takes exactly that away.
 
 The arithmetic, with natural logarithms and one neutral class n:
 
@@ -10,7 +10,7 @@ The arithmetic, with natural logarithms and one neutral class n:
   other class, i.e. log-odds r = ln(REST_SHARE / (1 - (C - 1) REST_SHARE)).
 - The offset of class k is o_k = min(max(0, m_k - r), MAX_OFFSET), and 0 for neutral. It is never
   negative: the correction takes away what rest already shows and adds no expression. It is
-  bounded, so that a smile during the capture cannot silence happiness for good.
+  bounded, so that a smile during the capture cannot suppress happiness permanently.
 - Corrected probabilities are softmax(ln p - o). With an offset of zero they are the raw ones.
 
 The median is used, since blinks and a word spoken last a few frames only. Raw values stay what they

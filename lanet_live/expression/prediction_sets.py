@@ -11,7 +11,7 @@ from lanet_live.records import F64Array
 
 
 def set_members(probabilities: F64Array, min_probabilities: F64Array) -> NDArray[np.bool_]:
-    """Tell which classes belong to the sets: those probable enough, and always the first.
+    """Return which classes belong to the sets: those probable enough, and always the first.
 
     Args:
         probabilities: Calibrated, (N, C).

@@ -1,6 +1,6 @@
 """Do the two models agree on a face? The detector's six key points against the mesh.
 
-The landmarker tells no confidence, and its mesh looks like a face wherever it is put: on cartoon
+The landmarker reports no confidence, and its mesh looks like a face wherever it is put: on cartoon
 letters the detector is up to 0.75 sure and a mesh now and then follows. There the two disagree by
 0.4 of a face, on real faces rarely by 0.2 (FER+ Valid: median 0.04, 99th percentile 0.17). So the
 agreement decides what is a face; from a closer look, it is part of the confidence.

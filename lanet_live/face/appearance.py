@@ -66,7 +66,7 @@ class CutDetector:
         self._last: F32Array | None = None
 
     def is_cut(self, image_bgr: U8Array) -> bool:
-        """Tell whether this frame belongs to another shot than the one before; False at first."""
+        """Return whether this frame belongs to another shot than the one before; False at first."""
         thumbnail = _thumbnail(image_bgr)
         last, self._last = self._last, thumbnail
         return last is not None and float(np.abs(thumbnail - last).mean()) > _CUT_CHANGE

@@ -2,7 +2,8 @@
 
 A face keeps its number while its pixels change gradually. When they change at once, or when a face
 was gone for a moment, the faces at hand are assigned to the people missed (Hungarian method),
-within gates on looks, place and size. Who fits nobody gets a new number; none is given twice.
+within gates on looks, place and size. A face that matches no known person gets a new number; no
+number is reused.
 """
 
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ F32Array = NDArray[np.float32]
 F64Array = NDArray[np.float64]
 
 # A face that was gone for at most this long is taken for the same on fair likeness; up to the
-# second limit on strong likeness; after that it is somebody new.
+# second limit on strong likeness; after that it counts as a new person.
 SHORT_GAP_S: Final = 0.5
 _LONG_GAP_S: Final = 2.0
 # Least correlation of the chips (see `lanet_live.face.appearance`): from one frame to the next
@@ -30,7 +31,7 @@ _STRONG_SIMILARITY: Final = 0.75
 # Below this something happens to a face: it turns quickly, a hand comes up, it is another one.
 _STEADY_SIMILARITY: Final = 0.8
 # Where somebody has just been, only a face as clear as this is taken for somebody new: half a face
-# beside a hand looks like nobody known.
+# beside a hand matches no known face.
 _CLEAR_CONFIDENCE: Final = 0.8
 # And even a clear face must have been there this long: half a face coming out from behind something
 # can be clear.
@@ -53,7 +54,7 @@ class Sighting:
     Attributes:
         box_xyxy_px: Bounding box of the landmarks, (4,) float32.
         chip: `lanet_live.face.appearance.face_chip`; None when it shows nothing.
-        followed_id: The number of the face that was followed to here; None for a newcomer.
+        followed_id: The number of the face that was followed to here; None for a new face.
         confidence: Of the landmarks in this very frame, 0 to 1; None when it was not looked at.
     """
 
@@ -112,7 +113,7 @@ class IdentityBook:
         return ids
 
     def is_steady(self, sighting: Sighting, now_s: float, *, is_cut: bool) -> bool:
-        """Tell whether a face that was followed looks as it did; if not, a closer look pays."""
+        """Return whether a face that was followed looks as it did; if not, a closer look pays."""
         person = self._followed_person(sighting, now_s)
         if person is None:
             return False
@@ -185,7 +186,7 @@ class IdentityBook:
     def _may_be_missed_person(
         self, sighting: Sighting, now_s: float, since_s: float, taken: set[int | None]
     ) -> bool:
-        """Tell whether somebody was here a moment ago, in this shot, and this may be them."""
+        """Return whether somebody was here a moment ago, in this shot, and this may be them."""
         if _is_clear(sighting) and now_s - since_s >= _PROBATION_S:
             return False
         limit_s = _LONG_GAP_S if _is_clear(sighting) else SHORT_GAP_S
@@ -226,7 +227,7 @@ def _is_clear(sighting: Sighting) -> bool:
 
 
 def _similarity(person: _Person, sighting: Sighting) -> float | None:
-    """Return the likeness to the person's last or earlier looks; None if it cannot be told."""
+    """Return the likeness to the person's last or earlier looks; None if it cannot be computed."""
     known = [
         similarity
         for chip in (person.chip, *(chip for _, chip in person.gallery))
@@ -237,7 +238,9 @@ def _similarity(person: _Person, sighting: Sighting) -> float | None:
 
 def _looks_alike(person: _Person, sighting: Sighting, *, has_cut: bool) -> bool:
     similarity = _similarity(person, sighting)
-    if similarity is None:  # Too dark or flat to tell; a cut leaves no other ground to go by.
+    if (
+        similarity is None
+    ):  # Too dark or flat to compare, and after a cut there is no other evidence.
         return not has_cut
     least = _STRONG_SIMILARITY if has_cut else _CONTINUOUS_SIMILARITY
     return similarity >= least

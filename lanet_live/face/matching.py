@@ -31,7 +31,7 @@ def contained_share(a_xyxy: F32Array, b_xyxy: F32Array) -> float:
 
 
 def is_same_face(a_xyxy: F32Array, b_xyxy: F32Array) -> bool:
-    """Tell whether two boxes in one frame belong to one face."""
+    """Return whether two boxes in one frame belong to one face."""
     return (
         box_iou(a_xyxy, b_xyxy) >= _SAME_FACE_IOU
         or contained_share(a_xyxy, b_xyxy) >= _SAME_FACE_CONTAINED

@@ -1,4 +1,4 @@
-"""What the face models say, whoever runs them: meshes, detections, and who provides them."""
+"""What the face models return, on any runtime: meshes, detections, and who provides them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -180,7 +180,7 @@ class FollowerPool(Protocol):
             view: The other part.
             image_bgr: The frame at hand.
             clock_ms: Its time.
-            is_same: Tells whether a mesh found in the other part is the face's.
+            is_same: Whether a mesh found in the other part is the face's.
 
         Returns:
             Who follows it from now on; the same as before when the face is not found in that part.

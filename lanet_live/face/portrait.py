@@ -53,7 +53,7 @@ class PlausibleFace:
     max_off_centre_of_side: float
 
     def allows(self, landmarks_px: F32Array | F64Array, size_wh: tuple[int, int]) -> bool:
-        """Tell whether a mesh, (478, 2), can be the face that fills a picture of this size."""
+        """Return whether a mesh, (478, 2), can be the face that fills a picture of this size."""
         try:
             to_crop = estimate_frame_to_crop(landmarks_px, size_px=1)
         except ValueError:

@@ -6,7 +6,7 @@ Ry: it turns to the left of the picture (the person's right). Positive Rz: it le
 seen on the screen.
 
 The pose is fitted to the landmarks and their depth without perspective, so it does not depend on
-where in the frame the face is, nor on the lens, which nobody tells. MediaPipe's own head transform
+where in the frame the face is, nor on the lens, which is unknown. MediaPipe's own head transform
 assumes a lens, and changes by ten degrees and more when the same face is shown in another part of
 the picture or cut out of it.
 """

@@ -5,7 +5,7 @@ from typing import Final
 
 from lanet_live.face.views import View, coarse_views, fine_views
 
-# How soon a newcomer beside a known face is noticed. A look at one view costs about a fifth of the
+# How soon a new face beside a known one is noticed. A look at one view costs about a fifth of the
 # landmarks of one face; these intervals keep the search below a few percent of the work.
 COARSE_INTERVAL_S: Final = 1.0
 FINE_INTERVAL_S: Final = 4.0

@@ -163,7 +163,7 @@ class VideoTracker:
             face.mesh = None
 
     def _is_confirmed(self, face: _Followed, moment: _Moment) -> bool:
-        """Tell whether the detector, shown what the follower sees, agrees with its mesh."""
+        """Return whether the detector, shown what the follower sees, agrees with its mesh."""
         assert face.mesh is not None
         candidates = search(self._detector, moment.image_bgr, (face.follower.view,))
         return any(_agrees(candidate, face.mesh) for candidate in candidates)

@@ -92,7 +92,7 @@ def view_of_one(box_xyxy: F32Array, other_boxes: list[F32Array], size_wh: tuple[
 
 
 def is_ill_placed(box_xyxy: F32Array, view: View, frame_size_wh: tuple[int, int]) -> bool:
-    """Tell whether a face is about to leave a follower's view, fills it or is lost in it."""
+    """Return whether a face is about to leave a follower's view, fills it or is lost in it."""
     width, height = frame_size_wh
     size = float((box_xyxy[2:] - box_xyxy[:2]).max())
     right, bottom = view.x + view.width, view.y + view.height

@@ -98,11 +98,11 @@ class MainWindow(QMainWindow):
             self.active.activate()
 
     def show_message(self, message: Message) -> None:
-        """Tell the user something."""
+        """Show a message to the user."""
         self._banner.show_message(message)
 
     def show_uncaught(self, sentence: str) -> None:
-        """Tell of an error nobody caught."""
+        """Show an unhandled exception."""
         self.show_message(Message("error", sentence))
 
     # Actions of the shell, named in actions.SHELL_ACTIONS ------------------------------------

@@ -1,4 +1,4 @@
-"""What the window tells its user, and what becomes of an error nobody caught."""
+"""Messages of the window, and how unhandled exceptions are shown."""
 
 import logging
 import sys
@@ -34,7 +34,7 @@ class Message:
 
 
 class UncaughtErrors(QObject):
-    """Shows errors nobody caught in the window instead of ending the program."""
+    """Shows unhandled exceptions in the window instead of ending the program."""
 
     caught = Signal(str)
 

@@ -43,7 +43,7 @@ class Row:
 
 
 class ShortcutsDialog(QDialog):
-    """Shows the actions by workspace with their keys; pointing at one tells more."""
+    """Shows the actions by workspace with their keys; pointing at one shows more."""
 
     def __init__(
         self, sections: Iterable[tuple[str, Iterable[ActionInfo]]], parent: QWidget

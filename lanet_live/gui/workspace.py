@@ -15,7 +15,7 @@ from lanet_live.gui.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class StatusFacts:
-    """What the status bar tells. Empty or None where there is nothing to tell.
+    """What the status bar shows. Empty or None where there is nothing to show.
 
     Attributes:
         state: One word: "Running", "Paused", "Ready", ...
@@ -42,7 +42,7 @@ class Workspace(QWidget):
     """One of the window's rooms.
 
     A subclass sets the class attributes, builds itself, then calls `connect_actions`, and overrides
-    what it needs of the methods below. It tells its news with the signals.
+    what it needs of the methods below. It reports changes with the signals.
     """
 
     key: ClassVar[str] = ""

@@ -123,7 +123,7 @@ class EditHistory:
 
     Args:
         edits: As opened.
-        on_change: Told the new state after every change.
+        on_change: Called with the new state after every change.
     """
 
     def __init__(self, edits: Edits, on_change: Callable[[Edits], None]) -> None:

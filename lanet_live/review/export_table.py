@@ -63,7 +63,7 @@ def export_table(
         recording: What was opened.
         edits: In force.
         span: Which part; everything when None.
-        watch: Told how far it is.
+        watch: Called with the progress.
 
     Raises:
         ConfigError: The format is not known, its package is missing, or the path is the recording.
@@ -91,7 +91,7 @@ def export_table(
 
 
 class _Counted:
-    """Rows on their way, counted; who watches is told now and then."""
+    """Rows on their way, counted; the watcher is updated now and then."""
 
     def __init__(self, rows: Iterator[_Row], n_expected: int, watch: ExportWatch) -> None:
         self._rows = rows

@@ -44,7 +44,7 @@ def export_video(
         recording: What was opened, with its video.
         edits: In force.
         span: Which part; everything when None.
-        watch: Told how far it is.
+        watch: Called with the progress.
 
     Raises:
         ConfigError: There is no video, or the path is not usable.

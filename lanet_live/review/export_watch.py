@@ -10,7 +10,7 @@ class ExportCancelled(LanetLiveError):
 
 
 class ExportWatch:
-    """Told by an export how far it is, and asked whether to go on. Used by two threads."""
+    """Receives the progress of an export, and says whether to go on. Used by two threads."""
 
     def __init__(self) -> None:
         self._cancelled = threading.Event()
@@ -31,7 +31,7 @@ class ExportWatch:
         self._cancelled.set()
 
     def step(self, n_done: int, n_total: int) -> None:
-        """Tell how far it is.
+        """Report the progress.
 
         Raises:
             ExportCancelled: It is to be stopped.
@@ -40,7 +40,7 @@ class ExportWatch:
         self.check()
 
     def finish(self) -> None:
-        """Tell that what remains, such as closing a file, cannot be measured.
+        """Report that what remains, such as closing a file, cannot be measured.
 
         Raises:
             ExportCancelled: It is to be stopped.

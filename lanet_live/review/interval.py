@@ -54,7 +54,7 @@ def weighted_mean(values: F64Array, weights: F64Array) -> F64Array:
 
 
 def mean_interval(values: F64Array, time_s: F64Array, weights: F64Array) -> Interval | None:
-    """Return the 95 % interval of the weighted mean; None when there is too little to tell.
+    """Return the 95 % interval of the weighted mean; None when there is too little data.
 
     Args:
         values: (N, C).

@@ -41,7 +41,7 @@ img { max-width: 100%; } .quiet { color: #57606a; } .notice { color: #b45309; }
 _MEANING: Final = (
     "Probabilities are calibrated estimates of how people would label the visible expression; "
     "they say nothing about what a person feels. Uncertainty is the entropy of the distribution, "
-    "0 for one clear class, 1 for all alike. Quality tells how far the picture of the face can be "
+    "0 for one clear class, 1 for all alike. Quality says how far the picture of the face can be "
     "trusted. An estimate is reliable when both are within the limits stated here."
 )
 _METHOD: Final = (

@@ -41,7 +41,7 @@ class Summary:
         seen_s: How long the face was seen.
         reliable_share: Share of reliable rows, by number; NaN when there is none.
         mean: Mean distribution, weighted by time, (C,); NaN when nothing is summed up.
-        interval: 95 % interval of the mean; None when there is too little to tell.
+        interval: 95 % interval of the mean; None when there is too little data.
         time_share: Share of time in which each class was the most probable one, (C,).
         peak: Highest probability of each class, (C,).
         peak_s: When that was, (C,).

@@ -1,7 +1,7 @@
 """Puts sources, models and pipelines together, for the window and the command line alike.
 
 Everything is checked early and opened late: a bad model file is refused at once, while trackers and
-engines come to life in the thread that uses them.
+engines are opened in the thread that uses them.
 """
 
 from dataclasses import dataclass
@@ -87,7 +87,7 @@ def build_pipeline_factory(
     Args:
         config: Model, runtime, thresholds, faces.
         model: What `load_model` returned for this config, if it was called already.
-        on_compiling: Told how far it is when the engine must be compiled first.
+        on_compiling: Called with the progress of compiling the engine, if that is needed.
 
     Raises:
         ConfigError: The model does not fit this version or the class shares, or is missing.

@@ -1,7 +1,7 @@
 """Run a source live: a capture thread, a worker thread, and commands from outside.
 
-The worker makes the pipeline, uses it and closes it; it alone writes and closes the sinks. Whoever
-starts the runner is told by events and may call every method from any one thread.
+The worker makes the pipeline, uses it and closes it; it alone writes and closes the sinks. Its
+owner is notified by events, and may call every method from any one thread.
 """
 
 import logging
@@ -67,8 +67,8 @@ class LiveRunner:
         source_factory: Makes the source, in the capture thread.
         pipeline_factory: Makes the pipeline once the source is open, in the worker thread.
         sinks: Written and closed in the worker thread.
-        on_event: Told what happens, in whichever thread it happens; must return quickly and must
-            not wait for the runner.
+        on_event: Called with what happens, in the thread where it happens; must return quickly and
+            must not wait for the runner.
         speed: A file is played this many times as fast.
         reconnect: How a lost camera is tried again.
     """
@@ -89,7 +89,7 @@ class LiveRunner:
         self._speed = speed
         self._reconnect = reconnect or ReconnectPolicy()
         self._sinks = SinkBoard(sinks, lambda message: on_event(SinkFailed(message)))
-        # Held while the state changes and is told, so that events come in the order of the states.
+        # Held while the state changes and is reported, so that events follow the order of states.
         self._lock = threading.RLock()
         self._state = RunState.IDLE
         self._stats = RunStats()
@@ -145,7 +145,7 @@ class LiveRunner:
                 self._feed.open_gate()
 
     def request_stop(self) -> None:
-        """Begin to stop, and return at once; the state tells when it is over.
+        """Begin to stop, and return at once; the state shows when it is over.
 
         Frames not analysed yet are given up. A runner that is not running is left alone.
         """
@@ -228,7 +228,7 @@ class LiveRunner:
         with self._lock:
             if self._state.is_active and self._feed is not None:
                 self._commands.put((command, future))
-                self._feed.wake_taker()
+                self._feed.wake_reader()
             elif when_idle is not None:
                 when_idle()
                 future.set_result(None)
@@ -241,7 +241,7 @@ class LiveRunner:
         error: Exception | None = None
         try:
             self._run(feed)
-        except Exception as caught:  # noqa: BLE001 - top of a thread; told as an event
+        except Exception as caught:  # noqa: BLE001 - top of a thread; reported as an event
             error = caught
         feed.stop()
         self._sinks.close()  # Before the wait: a driver that hangs must not cost the tables' end.

@@ -1,4 +1,4 @@
-"""What a live runner tells: its state and what happens, as small records that cross threads."""
+"""What a live runner reports: its state and what happens, as small records that cross threads."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -74,7 +74,7 @@ class SinkFailed:
 
 @dataclass(frozen=True, slots=True)
 class SourceReported:
-    """The source was read; tells what was lost or made up."""
+    """The source was read; holds what was lost or made up."""
 
     report: SourceReport
 

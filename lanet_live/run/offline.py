@@ -1,7 +1,7 @@
 """Analyse every frame of a source, once, in order: in one thread, or with the stages overlapped.
 
 Both ways write the same rows. Overlapped, one thread decodes, one finds the faces and one runs the
-model and writes; the thread that calls waits, reports progress and hears Ctrl-C.
+model and writes; the thread that calls waits, reports progress and handles Ctrl-C.
 """
 
 import sys
@@ -46,15 +46,15 @@ def run_synchronous(
 ) -> RunSummary:
     """Analyse a source frame by frame in the calling thread.
 
-    Source, pipeline and sinks are closed whatever happens. A source that breaks off, a stop and
-    Ctrl-C end the run in good order; the summary tells.
+    Source, pipeline and sinks are closed whatever happens. A source that fails midway, a stop and
+    Ctrl-C end the run cleanly; the summary says which.
 
     Args:
         source_factory: Makes the source.
         pipeline_factory: Makes the pipeline once the source is open.
         sinks: Take the results in order.
         should_stop: Asked before every frame; True ends the run.
-        on_progress: Told after every frame.
+        on_progress: Called after every frame.
 
     Raises:
         LanetLiveError: The source cannot be opened, or a sink cannot be written.
@@ -105,7 +105,7 @@ def run_overlapped(
         pipeline_factory: Makes the pipeline; called and closed in the thread that runs the model.
         sinks: Take the results in order; written and closed in that same thread.
         should_stop: Asked at least four times a second in the calling thread; True ends the run.
-        on_progress: Told in the calling thread, at most twenty times a second, and at the end.
+        on_progress: Called in the calling thread, at most twenty times a second, and at the end.
 
     Raises:
         LanetLiveError: The source cannot be opened, or a sink cannot be written.
@@ -168,7 +168,7 @@ class _OverlappedRun:
             thread.start()
 
     def wait(self, should_stop: ShouldStop | None, on_progress: OnProgress | None) -> None:
-        """Return when the last stage has ended; hear stop and Ctrl-C meanwhile."""
+        """Return when the last stage has ended; handle stop and Ctrl-C meanwhile."""
         while True:
             try:
                 if should_stop and should_stop():
@@ -276,7 +276,7 @@ class _OverlappedRun:
                 self._progress.put(self._tally.progress())
 
     def _close_pipeline(self, pipeline: FrameProcessor) -> None:
-        """Close the pipeline once nobody tracks with it any more."""
+        """Close the pipeline once the tracking thread has ended."""
         self.release()
         self._tracker.join()
         pipeline.close()

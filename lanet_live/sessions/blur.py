@@ -12,7 +12,7 @@ import numpy as np
 from lanet_live.records import F32Array, FrameResult, U8Array
 
 LINGER_S: Final = 1.0
-# The landmarks end at the hairline; hair and ears tell who it is, too.
+# The landmarks end at the hairline; hair and ears identify a person, too.
 _MARGIN: Final = 0.3
 # A face is reduced to this many cells across before it is smoothed over.
 _CELLS: Final = 7

@@ -60,7 +60,7 @@ class SessionInfo:
 
 
 def open_session(folder: Path) -> SessionInfo:
-    """Read what a session holds; its table is left to whoever needs it.
+    """Read what a session holds; its table is read separately.
 
     Raises:
         ConfigError: The folder is no session, or a file of it is not readable.
@@ -68,7 +68,7 @@ def open_session(folder: Path) -> SessionInfo:
     document = read_session_document(folder)
     labels = (document.get("model") or {}).get("labels")
     if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
-        raise ConfigError(f"{folder} does not tell the classes of its model.")
+        raise ConfigError(f"{folder} does not name the classes of its model.")
     events_path, faces_path = folder / EVENTS_FILE, folder / FACES_FILE
     return SessionInfo(
         folder=folder,

@@ -148,7 +148,7 @@ class SessionRecorder:
             self._session.finish(self._final_counts(), self._failure, self._shares.estimate())
 
     def _close_files(self) -> None:
-        """Close every file, whatever the others do; the first failure is the one to tell."""
+        """Close every file, whatever the others do; the first failure is reported."""
         for file in (self._video, self._table, self._corrected, self._events):
             try:
                 if file is not None:

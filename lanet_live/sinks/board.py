@@ -15,7 +15,7 @@ class SinkBoard:
 
     Args:
         sinks: At the start.
-        on_failed: Told one sentence when a sink was switched off.
+        on_failed: Called with one sentence when a sink was switched off.
     """
 
     def __init__(self, sinks: Iterable[ResultSink], on_failed: Callable[[str], None]) -> None:

@@ -135,7 +135,7 @@ class MetadataFile:
         self._n_with_face += bool(result.tracks)
 
     def close(self) -> None:
-        """Do nothing: how the run ended is told by `finish`."""
+        """Do nothing: `finish` writes how the run ended."""
 
     def finish(self, summary: RunSummary) -> None:
         """Write how the run ended.

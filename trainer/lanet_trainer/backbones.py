@@ -24,7 +24,7 @@ BACKBONE_GROUP: Final = "lanet_train.backbones"
 _HEAD_CHILDREN = ("global_pool", "head", "avgpool")
 _STEM_STRIDE = 4
 _CHECK_SIDE_PX = 64
-# Families whose last norm sits behind the pooling unless told otherwise; in front of it, the
+# Families whose last norm sits behind the pooling by default; in front of it, the
 # pooled features are the plain mean of the last map, as class activation maps need them.
 _FAMILY_ARGUMENTS: dict[str, dict[str, Any]] = {
     "convnext": {"head_norm_first": True},

@@ -45,7 +45,7 @@ def rank() -> int:
 
 
 def is_main() -> bool:
-    """Tell whether this process writes files and talks to the user."""
+    """Return whether this process writes files and talks to the user."""
     return rank() == 0
 
 
@@ -90,7 +90,7 @@ def mean_over_processes(value: Tensor) -> Tensor:
 
 
 def any_process(flag: bool, device: torch.device) -> bool:
-    """Tell whether the flag is raised on any process; all of them get the same answer."""
+    """Return whether the flag is raised on any process; all of them get the same answer."""
     if world_size() == 1:
         return flag
     raised = torch.tensor(int(flag), device=device)

@@ -65,7 +65,7 @@ def load_pretrained(model: nn.Module, source: str, *, backbone_name: str, parts:
 
 
 def is_exported(source: str | None) -> bool:
-    """Tell whether the weights are those of an exported model, without batch norm."""
+    """Return whether the weights are those of an exported model, without batch norm."""
     return source is not None and Path(source).suffix == ".onnx"
 
 

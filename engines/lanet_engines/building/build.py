@@ -37,7 +37,7 @@ def build_engine(
         model: A checked model.
         request: What to build.
         cache: Where built engines are kept.
-        on_progress: Told what is being done and how far it is.
+        on_progress: Called with the current step and its progress.
 
     Returns:
         The folder of the built engine, and whether it had to be built.

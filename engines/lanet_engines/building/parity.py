@@ -27,7 +27,7 @@ class BuildParity:
         report: The built engine against the reference; None if it does not run here.
         reason: Why it was not measured; else empty.
         graph_report: For TensorRT: the graph it was given, with its precision written in, computed
-            by ONNX Runtime; tells what the precision costs where there is no GPU.
+            by ONNX Runtime; shows what the precision costs where there is no GPU.
         crops: Where the crops came from.
     """
 

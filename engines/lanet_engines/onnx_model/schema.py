@@ -42,7 +42,7 @@ class ExternalData:
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """A stored tensor. `holds_its_data` tells whether the file has the bytes it declares."""
+    """A stored tensor. `holds_its_data`: whether the file has the bytes it declares."""
 
     name: str
     n_elements: int

@@ -63,7 +63,7 @@ def build(
         model: A checked model.
         request: Precision, batch size and, for int8, the calibration crops.
         folder: Empty; takes the model's files and the manifest.
-        on_progress: Told how far it is.
+        on_progress: Called with the progress.
 
     Raises:
         ModelFileError: OpenVINO cannot read the model.

@@ -61,6 +61,6 @@ def version() -> str:
 
 
 def first_line(error: Exception) -> str:
-    """OpenVINO's errors begin with the place in its sources; the last line tells the cause."""
+    """OpenVINO's errors begin with the place in its sources; the last line names the cause."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1] if lines else type(error).__name__

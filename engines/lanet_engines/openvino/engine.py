@@ -204,7 +204,7 @@ def _open(
     properties = runtime_properties(device, precision, options)
     on_progress = None if device.startswith("CPU") else options.on_progress
     if on_progress:
-        # Takes many seconds the first time; OpenVINO tells nothing and cannot be interrupted.
+        # Takes many seconds the first time; OpenVINO reports no progress and cannot be interrupted.
         on_progress(f"Compiling for {device}", 0.0)
     try:
         compiled = core.compile_model(network, device, properties)

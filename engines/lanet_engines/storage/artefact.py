@@ -57,7 +57,7 @@ class Artefact:
 
 
 def is_artefact(path: Path) -> bool:
-    """Tell whether a path is a folder with a built engine."""
+    """Return whether a path is a folder with a built engine."""
     return (path / MANIFEST_NAME).is_file()
 
 

@@ -60,7 +60,7 @@ def build(
         model: A checked model.
         request: Precision, GPUs and batch size.
         folder: Empty; takes the plan, the ONNX file it can be built again from, and the manifest.
-        on_progress: Told how far it is.
+        on_progress: Called with the progress.
 
     Raises:
         BuildInterrupted: `on_progress` asked for it.
@@ -214,7 +214,7 @@ def _make_monitor(trt: Any, on_progress: ProgressCallback) -> Any:
             return not self.is_interrupted
 
         def _tell(self, share: float) -> None:
-            # TensorRT hears of it after its current step.
+            # TensorRT notices it after its current step.
             if not on_progress("Compiling for TensorRT", share):
                 self.is_interrupted = True
 

@@ -98,7 +98,7 @@ def _make_log(module: ModuleType) -> Any:
         severity.INTERNAL_ERROR: logging.ERROR,
         severity.ERROR: logging.ERROR,
         severity.WARNING: logging.WARNING,
-        severity.INFO: logging.DEBUG,  # TensorRT tells a lot at this level
+        severity.INFO: logging.DEBUG,  # TensorRT is verbose at this level
         severity.VERBOSE: logging.NOTSET,
     }
 

@@ -1,4 +1,4 @@
-"""Which engine runs an item: told by the metadata its run began with."""
+"""Which engine runs an item: read from the metadata its run began with."""
 
 import json
 from pathlib import Path

@@ -40,7 +40,7 @@ OptionsChange = Callable[[AnalysisOptions], AnalysisOptions]
 
 
 class OptionsForm(QWidget):
-    """Shows options and tells what the user changed, and only that."""
+    """Shows options and reports what the user changed, and only that."""
 
     edited = Signal(object)  # OptionsChange
 

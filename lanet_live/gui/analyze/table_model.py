@@ -47,7 +47,7 @@ _TEXTS: Final[dict[int, Callable[[AnalysisItem], str]]] = {
 
 
 class QueueModel(QAbstractTableModel):
-    """One row per item; `show` tells Qt only what changed."""
+    """One row per item; `show` notifies Qt only of what changed."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -93,7 +93,7 @@ class QueueModel(QAbstractTableModel):
         return None
 
     def data(self, index: _Index, role: int = _Role.DisplayRole) -> str | float | QIcon | None:
-        """Tell one thing about one cell."""
+        """Return one role of one cell."""
         item = self._items[index.row()]
         column = index.column()
         if role == _Role.DisplayRole:

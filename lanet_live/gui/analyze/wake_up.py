@@ -6,7 +6,7 @@ from PySide6.QtCore import QObject, Signal
 
 
 class WakeUp(QObject):
-    """Connect `woken` with a queued connection; whoever is woken calls `rearm`, then looks."""
+    """Connect `woken` with a queued connection; the receiver calls `rearm`, then looks."""
 
     woken = Signal()
 
@@ -30,6 +30,6 @@ class WakeUp(QObject):
             self._is_pending = False
 
     def shut(self) -> None:
-        """Wake nobody any more."""
+        """Emit no further wake-up."""
         with self._lock:
             self._is_shut = True

@@ -112,7 +112,7 @@ def ended_message(snapshot: QueueSnapshot) -> Message | None:
 
 
 def status_of(snapshot: QueueSnapshot, engines: EngineFacts) -> StatusFacts:
-    """Return what the status bar tells."""
+    """Return what the status bar shows."""
     item = next((item for item in snapshot.items if item.state.is_under_way), None)
     if item is None:
         return StatusFacts(state="Ready" if snapshot.items else "Empty queue")

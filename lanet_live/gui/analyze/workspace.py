@@ -82,7 +82,7 @@ class AnalyzeWorkspace(Workspace):
     # The workspace's side of the shell --------------------------------------------------------
 
     def activate(self) -> None:
-        """Tell what could not be read, the first time."""
+        """Report what could not be read, the first time."""
         for notice in self._notices:
             self.message_raised.emit(Message("warning", notice))
         self._notices = []

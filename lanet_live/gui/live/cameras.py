@@ -1,6 +1,6 @@
 """The cameras by name, kept up to date as they come and go.
 
-OpenCV opens cameras by index and knows no names; Qt knows names and tells when a camera comes or
+OpenCV opens cameras by index and knows no names; Qt knows names and signals when a camera comes or
 goes, but no index. On Linux both speak of ``/dev/videoN``, so `list_cameras` answers and Qt only
 says when to ask again. On macOS and Windows the place in Qt's list is taken as the index:
 AVFoundation and DirectShow list cameras in the same order as a rule, but where two devices swap
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# Offered where a camera does not tell its sizes.
+# Offered where a camera does not report its sizes.
 _COMMON_SIZES: Final = ((640, 480), (1280, 720), (1920, 1080))
 _MAX_SIZES: Final = 8
 
@@ -41,7 +41,7 @@ class CameraChoice:
 
 
 class CameraList(QObject):
-    """Asks for the cameras when first needed, and tells when the list changes."""
+    """Asks for the cameras when first needed, and signals when the list changes."""
 
     changed = Signal()
 
@@ -64,7 +64,7 @@ class CameraList(QObject):
         return tuple(CameraChoice(info, _sizes(by_index.get(info.index))) for info in infos)
 
     def _watch(self) -> "QMediaDevices | None":
-        """Return what knows names and tells of changes; None where Qt's multimedia is missing."""
+        """Return what knows names and signals changes; None where Qt's multimedia is missing."""
         if self._devices is None and not self._is_watch_tried:
             self._is_watch_tried = True
             try:

@@ -62,7 +62,7 @@ class FacesPanel(QScrollArea):
         return tuple(sorted(self._chosen))
 
     def say_why_empty(self, text: str) -> None:
-        """Tell why there is no card."""
+        """Show why there is no card."""
         self._empty.setText(text)
 
     def clear(self) -> None:

@@ -63,7 +63,7 @@ class MarkerControl(QObject):
         """Start without markers.
 
         Args:
-            now_s: Tells the newest moment of the run; None while there is none.
+            now_s: Returns the newest moment of the run; None while there is none.
             window: Dialogs open over it.
         """
         super().__init__(window)

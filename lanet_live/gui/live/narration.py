@@ -1,4 +1,4 @@
-"""What the runner tells, in sentences for the user."""
+"""The runner's events as sentences for the user."""
 
 from lanet_live.gui.live.run import LiveRun
 from lanet_live.gui.messages import Message
@@ -24,7 +24,7 @@ _STATE_WORDS = {
 
 
 def message_for(event: object) -> Message | None:
-    """Return what to tell of an event; None when it speaks for itself."""
+    """Return the sentence for an event; None when it needs none."""
     if isinstance(event, RunnerFailed):
         return Message("error", event.message)
     if isinstance(event, CameraLost):
@@ -39,7 +39,7 @@ def message_for(event: object) -> Message | None:
 
 
 def status_of(run: LiveRun, *, is_camera_away: bool, latency_ms: float | None) -> StatusFacts:
-    """Return what the status bar tells of a run."""
+    """Return what the status bar shows of a run."""
     stats, setup, facts = run.stats, run.setup, run.facts
     state = run.state
     word = "Waiting for the camera" if is_camera_away else _STATE_WORDS[state]

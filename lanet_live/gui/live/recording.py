@@ -149,7 +149,7 @@ class RecordingControl(QObject):
             self._options.root, setup.facts.source_id, datetime.now().astimezone()
         )
         self._recorder = SessionRecorder(folder, plan)
-        # Names and baselines are told first, so that they hold from the first frame on.
+        # Names and baselines are passed on first, so that they hold from the first frame on.
         self.begun.emit()
         runner.add_sink(self._recorder)
         self._timer.start()

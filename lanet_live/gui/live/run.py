@@ -193,7 +193,7 @@ class LiveRun(QObject):
                 self.start(self._next)
 
     def _post_setup(self, pipeline: FrameProcessor) -> None:
-        """Tell model and limits; called in the worker thread, between two frames."""
+        """Post model and limits; called in the worker thread, between two frames."""
         if isinstance(pipeline, Pipeline) and self._facts is not None:
             self._bridge.post(pipeline.describe(self._facts))
 

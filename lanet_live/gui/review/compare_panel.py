@@ -34,7 +34,7 @@ _MAX_SHIFT_S: Final = 86_400.0
 
 
 class ComparePanel(QWidget):
-    """Shows what `CompareControl` computes; tells when a choice changes."""
+    """Shows what `CompareControl` computes; signals when a choice changes."""
 
     changed = Signal()
     align_asked = Signal(bool)  # at the playhead; at the beginning of A otherwise

@@ -1,4 +1,4 @@
-"""The row that tells how far an export is, with the button that stops it."""
+"""The row that shows the progress of an export, with the button that stops it."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Asks where to write what is reviewed, has it written beside the GUI thread, and tells."""
+"""Asks where to export a review, has it written outside the GUI thread, and reports the outcome."""
 
 from collections.abc import Callable
 from dataclasses import replace

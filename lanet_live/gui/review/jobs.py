@@ -1,4 +1,4 @@
-"""Runs long work beside the GUI thread, one job after another, and brings the outcome back."""
+"""Runs long work outside the GUI thread, one job after another, and brings the outcome back."""
 
 import threading
 from collections import OrderedDict
@@ -59,7 +59,7 @@ class BackgroundJobs(QObject):
         self.busy_changed.emit(True)
 
     def close(self) -> None:
-        """Finish what waits and end the thread; outcomes are no longer told."""
+        """Finish what waits and end the thread; outcomes are no longer reported."""
         with self._changed:
             self._is_closed = True
             self._changed.notify()
@@ -70,7 +70,7 @@ class BackgroundJobs(QObject):
         while (job := self._next()) is not None:
             try:
                 outcome = job.work()
-            except Exception as error:  # noqa: BLE001 -- the top of a thread: told to the user
+            except Exception as error:  # noqa: BLE001 -- the top of a thread: reported to the user
                 self._tell(job.on_failed, error)
             else:
                 self._tell(job.on_done, outcome)

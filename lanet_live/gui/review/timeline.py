@@ -287,7 +287,7 @@ class ReviewTimeline(QWidget):
         self.refresh()
 
     def _name_lanes(self) -> None:
-        """Write whose lanes they are; those of two recordings are told apart by a letter."""
+        """Write whose lanes they are; those of two recordings are distinguished by a letter."""
         names = [(fact.face_id, fact.name) for fact in self._facts]
         if self._compared is not None:
             names = [(face_id, f"A · {name}") for face_id, name in names]

@@ -102,7 +102,7 @@ class ReviewWorkspace(Workspace):
     # The workspace's side of the shell --------------------------------------------------------
 
     def activate(self) -> None:
-        """Tell what is open."""
+        """Show what is open."""
         self._show_status()
 
     def deactivate(self) -> None:
@@ -391,4 +391,4 @@ class ReviewWorkspace(Workspace):
 
 
 def _ignore(_outcome: object) -> None:
-    """Take an outcome that tells nothing."""
+    """Ignore an outcome."""

@@ -144,7 +144,7 @@ class TimeBox(pg.ViewBox):
         self.zoomed.emit(0.8 if event.delta() > 0 else 1.25)
 
     def mouseDragEvent(self, event: QEvent, axis: int | None = None) -> None:
-        """Drag along time and tell that the user looks elsewhere."""
+        """Drag along time and signal that the user looks elsewhere."""
         super().mouseDragEvent(event, axis=axis)
         self.panned.emit(float(self.viewRange()[0][1]))
 

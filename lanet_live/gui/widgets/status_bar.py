@@ -18,7 +18,7 @@ _TOOLTIPS = {
 
 
 class StatusLine(QWidget):
-    """Always tells state, source, engine and device, precision, fps, latency and drops."""
+    """Always shows state, source, engine and device, precision, fps, latency and drops."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -47,7 +47,7 @@ class StatusLine(QWidget):
         self.show_facts(StatusFacts())
 
     def show_facts(self, facts: StatusFacts) -> None:
-        """Show what a workspace told."""
+        """Show what a workspace reported."""
         fps = "" if facts.fps is None else f"{facts.fps:.1f} fps"
         latency = "" if facts.latency_ms is None else f"{facts.latency_ms:.0f} ms to screen"
         drops = "" if facts.n_dropped is None else f"{facts.n_dropped} dropped"

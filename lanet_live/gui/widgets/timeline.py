@@ -141,7 +141,7 @@ class Timeline(QWidget):
         return self._end_s - self._window_s, self._end_s
 
     def advance_to(self, now_s: float) -> None:
-        """Tell the newest moment of the source."""
+        """Set the newest moment of the source."""
         self._now_s = now_s
         if self._is_following or now_s <= self._end_s + self._window_s:
             self._is_due = True
@@ -182,7 +182,7 @@ class Timeline(QWidget):
     # Reading values -------------------------------------------------------------------------
 
     def read_at(self, row: int, time_s: float) -> None:
-        """Tell of a moment in a lane, and draw a line there through all lanes."""
+        """Signal a moment in a lane, and draw a line there through all lanes."""
         self._reading = (row, time_s)
         for lane in self._lanes:
             lane.show_reading_line(time_s)

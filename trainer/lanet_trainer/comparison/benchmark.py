@@ -121,7 +121,7 @@ def run_cells(
 
 
 def _is_finished(folder: Path, config: FitConfig) -> bool:
-    """Tell whether a cell is done with exactly these options."""
+    """Return whether a cell is done with exactly these options."""
     if not (folder / RESULT_FILE).is_file() or not (folder / CONFIG_FILE).is_file():
         return False
     check_resumable(FitConfig.read(folder), config)

@@ -6,7 +6,7 @@ from typing import Any
 
 from lanet_trainer.comparison.benchmark import CellResult
 
-# The seed is told with every figure, the noise is the row, and a path is nobody else's business.
+# The seed stands beside every figure, the noise is the row, and a path is private.
 _LEFT_OUT = frozenset({"seed", "noise", "data", "method", "settings", "pretrained"})
 _ABSENT = "–"
 

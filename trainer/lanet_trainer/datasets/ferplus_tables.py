@@ -35,7 +35,7 @@ class PixelTable:
         return self._root
 
     def has(self, name: str) -> bool:
-        """Tell whether there is such a picture."""
+        """Return whether there is such a picture."""
         return name in self._pixels
 
     def read(self, name: str) -> bytes:

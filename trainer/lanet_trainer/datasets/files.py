@@ -26,7 +26,7 @@ class SourceFiles(Protocol):
         ...
 
     def has(self, name: str) -> bool:
-        """Tell whether there is such a file."""
+        """Return whether there is such a file."""
         ...
 
     def read(self, name: str) -> bytes:
@@ -94,7 +94,7 @@ class FolderFiles:
         return str(self._root)
 
     def has(self, name: str) -> bool:
-        """Tell whether there is such a file."""
+        """Return whether there is such a file."""
         return self._path(name).is_file()
 
     def read(self, name: str) -> bytes:
@@ -167,7 +167,7 @@ class ZipFiles:
         return str(self._root)
 
     def has(self, name: str) -> bool:
-        """Tell whether there is such a file."""
+        """Return whether there is such a file."""
         return name in self._infos
 
     def read(self, name: str) -> bytes:

@@ -230,7 +230,7 @@ def _write_arrays(
 
 
 def _has_chip(block: Block, result: BlockResult, *, is_strict: bool) -> NDArray[np.bool_]:
-    """Tell which samples have a chip; refuse when one has none and that is not allowed."""
+    """Return which samples have a chip; refuse when one has none and that is not allowed."""
     is_kept = result.lengths > 0
     if is_strict and not is_kept.all():
         name = block.samples[int(np.argmin(is_kept))].file

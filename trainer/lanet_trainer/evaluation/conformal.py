@@ -1,6 +1,6 @@
 """Sets of possible answers that hold the right one as often as promised.
 
-This is split conformal prediction. A score tells how badly a class fits a face; the set holds the
+This is split conformal prediction. A score says how badly a class fits a face; the set holds the
 classes whose score is at most a quantile of the scores that right answers had on other labelled
 faces. With n of those faces and the quantile ⌈(n+1)(1-α)⌉/n, the set of a new face like them holds
 its right class with probability at least 1-α, whatever the model (Vovk et al. 2005; Angelopoulos &

@@ -1,4 +1,4 @@
-"""Tables of predictions: `image,<class>,…`, one row an image, whoever made them.
+"""Tables of predictions: `image,<class>,…`, one row an image, from any model.
 
 Images are called by their file names, as data sets list them. A picture that is listed twice has
 two rows of one name, in the order of the split.

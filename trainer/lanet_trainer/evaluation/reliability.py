@@ -77,7 +77,7 @@ class Trials:
         )
 
     def is_kind(self, kind: str) -> BoolArray:
-        """Tell which trials are of a kind, (N,)."""
+        """Return which trials are of a kind, (N,)."""
         return np.array([own == kind for own in self.kind], dtype=bool)
 
     @property

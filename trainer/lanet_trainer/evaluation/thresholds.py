@@ -39,7 +39,7 @@ class Thresholds:
     max_uncertainty: float
 
     def are_met(self, trials: Trials) -> BoolArray:
-        """Tell which estimates are reliable, (N,)."""
+        """Return which estimates are reliable, (N,)."""
         met: BoolArray = (trials.quality >= self.min_quality) & (
             trials.uncertainty <= self.max_uncertainty
         )

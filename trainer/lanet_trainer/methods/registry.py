@@ -77,7 +77,7 @@ _OPTIMISATION = (
 
 @dataclass(frozen=True, slots=True)
 class MethodEntry:
-    """Where a method lives and how it is trained unless told otherwise."""
+    """Where a method lives and how it is trained by default."""
 
     module: str
     class_name: str

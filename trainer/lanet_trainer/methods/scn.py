@@ -147,7 +147,7 @@ def rank_regularisation(importance: Tensor, *, high_share: float, margin: float)
 
 
 def disagrees(probabilities: Tensor, labels: Tensor, *, margin: float) -> Tensor:
-    """Tell which samples' likeliest class exceeds their label by more than the margin, (B,) bool.
+    """Return which samples' likeliest class exceeds their label by more than the margin, (B,) bool.
 
     Args:
         probabilities: (B, C).

@@ -1,4 +1,4 @@
-"""What a training run is told: one record, saved in the run's folder."""
+"""The options of a training run: one record, saved in the run's folder."""
 
 import dataclasses
 import difflib

@@ -189,7 +189,7 @@ def _finish(loop: TrainingLoop, job: Job, data: TrainingData, *, was_stopped: bo
 
 
 def _open_folder(config: FitConfig, folder: Path, *, should_resume: bool) -> bool:
-    """Make the run's folder; tell whether there is a checkpoint to go on from."""
+    """Make the run's folder; return whether there is a checkpoint to go on from."""
     has_run = (folder / CONFIG_FILE).is_file()
     if has_run and not should_resume:
         raise ConfigError(
@@ -239,7 +239,7 @@ def _initialisation(network: nn.Module) -> str:
 
 
 def plain_command(arguments: list[str]) -> str:
-    """Return a command without the folders in it, which are nobody else's business."""
+    """Return a command without the folders in it, which are private."""
     words = [Path(word).name if "/" in word or "\\" in word else word for word in arguments]
     return shlex.join(["lanet-train", *words[1:]])
 

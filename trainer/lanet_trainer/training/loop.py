@@ -59,7 +59,7 @@ Validate = Callable[[nn.Module], dict[str, float]]
 
 
 class Watcher(Protocol):
-    """Whoever shows the progress and may ask the loop to stop."""
+    """Shows the progress, and may ask the loop to stop."""
 
     @property
     def wants_stop(self) -> bool:
@@ -317,7 +317,7 @@ class _StepModule(nn.Module):
 
 
 def _distribute(module: nn.Module, device: torch.device) -> nn.Module:
-    """Average gradients over the processes; per-sample buffers stay the method's own business."""
+    """Average gradients over the processes; per-sample buffers are left to the method."""
     if distributed.world_size() == 1:
         return module
     return DistributedDataParallel(
