@@ -23,7 +23,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import openvino as ov
 
 from lanet_engines.base import U8Array
 from lanet_engines.building.parity import make_probe_crops
@@ -31,7 +30,7 @@ from lanet_engines.errors import EngineError
 from lanet_engines.onnx_model.file import INPUT_NAME, OUTPUT_NAME, ModelFile, read_model_file
 from lanet_engines.onnx_model.folding import FOLDED_INPUT_NAME
 from lanet_engines.onnxruntime import engine as onnxruntime_engine
-from lanet_engines.onnxruntime import openvino_engine
+from lanet_engines.openvino import engine as openvino_engine
 from lanet_engines.options import PRECISIONS, OpenOptions
 from lanet_engines.preprocessing import preprocess
 
@@ -102,6 +101,9 @@ def time_in_turn(
 
 def prepare_openvino(model: ModelFile, crops: U8Array, options: OpenOptions) -> dict[str, Call]:
     """OpenVINO's three ways."""
+    # Not above: `lanet_engines` must come first and keep OpenVINO's reports back.
+    import openvino as ov
+
     engine = openvino_engine.open_model(model, options)
     raw = engine.compiled.create_infer_request()
     raw.set_input_tensor(ov.Tensor(crops, shared_memory=True))

@@ -18,7 +18,6 @@ from pathlib import Path
 import cv2
 import mediapipe as mp
 from looped_clip import loop_clip
-from mediapipe.tasks.python.core.base_options import BaseOptions
 from mediapipe.tasks.python.vision import FaceLandmarker, FaceLandmarkerOptions, RunningMode
 
 from lanet_live.capture.selected import FrameSelection
@@ -26,6 +25,7 @@ from lanet_live.capture.video_file import VideoFileSource
 from lanet_live.config import EngineConfig, ExportConfig, LiveConfig, SourceConfig
 from lanet_live.export.exporter import Exporter
 from lanet_live.export.plan import plan_jobs
+from lanet_live.face.offline import offline_options, route_uploads_nowhere
 from lanet_live.resources import asset_path
 from lanet_live.run.assembly import build_pipeline_factory, build_source_factory, load_model
 from lanet_live.run.offline import run_synchronous
@@ -67,8 +67,9 @@ def main() -> int:
 
 def time_bare_landmarker(clip: Path, *, n_frames: int) -> float:
     """Return the seconds spent inside MediaPipe; decoding is not counted."""
+    route_uploads_nowhere()
     options = FaceLandmarkerOptions(
-        base_options=BaseOptions(model_asset_path=str(asset_path("models/face_landmarker.task"))),
+        base_options=offline_options(asset_path("models/face_landmarker.task").read_bytes()),
         running_mode=RunningMode.VIDEO,
         num_faces=1,
         output_face_blendshapes=True,

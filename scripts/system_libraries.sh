@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Qt on Linux needs a few system libraries that a bare server lacks. Installs the missing ones where
-# it may (Debian/Ubuntu as root); otherwise prints the one line to type and fails.
+# Qt on Linux needs a few system libraries that a bare server lacks, and the tests two programs.
+# Installs the missing ones where it may (Debian/Ubuntu as root); otherwise prints the one line to
+# type and fails.
 set -euo pipefail
 [ "$(uname -s)" = Linux ] || exit 0
 
@@ -18,15 +19,17 @@ for library in "${!package_of[@]}"; do
 done
 # Real windows are tested and photographed on a virtual screen.
 command -v Xvfb >/dev/null || missing+=(xvfb)
+# The test that nothing leaves the machine watches the program's system calls.
+command -v strace >/dev/null || missing+=(strace)
 fc-list 2>/dev/null | grep -q . || missing+=(fonts-dejavu-core)
 [ ${#missing[@]} -eq 0 ] && exit 0
 
 line="apt-get update && apt-get install -y --no-install-recommends ${missing[*]}"
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-  echo "Installing the system libraries Qt needs: ${missing[*]}"
+  echo "Installing what Qt and the tests need: ${missing[*]}"
   apt-get update -qq
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 else
-  echo "Qt needs system libraries that are missing here. Please type:  sudo sh -c '$line'" >&2
+  echo "Qt and the tests need packages that are missing here. Please type:  sudo sh -c '$line'" >&2
   exit 1
 fi

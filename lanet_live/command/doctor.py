@@ -1,6 +1,7 @@
 """`lanet-live --doctor`: what is installed, what works, and what to do about the rest."""
 
 import importlib.metadata
+import importlib.util
 import json
 import platform
 import subprocess
@@ -14,11 +15,13 @@ import numpy as np
 from lanet_engines.base import Engine
 from lanet_engines.errors import EngineError
 from lanet_engines.registry import BACKENDS, open_engine, probe_backends
+from lanet_engines.usage_reports import KEPT_BACK
 from lanet_live import __version__
 from lanet_live.config import DEFAULT_TRACKER, TRACKERS, EngineConfig, TrackerConfig
 from lanet_live.errors import LanetLiveError
 from lanet_live.face.model_file import FACE_MODEL_NAME, FACE_MODEL_SHA256, read_face_model
 from lanet_live.face.models import open_face_models
+from lanet_live.face.offline import KEPT_BACK as MEDIAPIPE_KEPT_BACK
 from lanet_live.resources import asset_path
 from lanet_live.run.assembly import LoadedModel, load_model
 
@@ -113,6 +116,7 @@ class Findings:
         opencv_wheels: Installed OpenCV distributions; there must be exactly one.
         cameras: Names, by index.
         window: How Qt would show the window, e.g. "xcb"; empty when it cannot.
+        reports_kept_back: What installed libraries would send, and what keeps them from it.
         problems: What keeps something from working, one sentence each.
         notes: What is worth knowing but in order.
     """
@@ -125,6 +129,7 @@ class Findings:
     opencv_wheels: tuple[str, ...]
     cameras: tuple[str, ...]
     window: str
+    reports_kept_back: dict[str, str]
     problems: tuple[str, ...]
     notes: tuple[str, ...]
 
@@ -159,6 +164,7 @@ def examine(engine_config: EngineConfig | None = None) -> Findings:
         opencv_wheels=wheels,
         cameras=_find_cameras(notes),
         window=window,
+        reports_kept_back=_find_reports_kept_back(),
         problems=tuple(problems),
         notes=tuple(notes),
     )
@@ -179,6 +185,7 @@ def format_text(findings: Findings) -> str:
         ("OpenCV", list(findings.opencv_wheels) or ["none"]),
         ("Cameras", list(findings.cameras) or ["none found"]),
         ("Window", [f"Qt platform {findings.window}" if findings.window else "cannot open here"]),
+        ("Kept back", [f"{name:<22} {how}" for name, how in findings.reports_kept_back.items()]),
         ("Notes", list(findings.notes)),
         ("Problems", list(findings.problems) or ["none"]),
     ]
@@ -228,6 +235,14 @@ def _find_versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             versions[package] = "not installed"
     return versions
+
+
+def _find_reports_kept_back() -> dict[str, str]:
+    return {
+        kept.library: f"would {kept.would}; {kept.by}"
+        for kept in (MEDIAPIPE_KEPT_BACK, *KEPT_BACK)
+        if importlib.util.find_spec(kept.library) is not None
+    }
 
 
 def _find_opencv_wheels() -> tuple[str, ...]:

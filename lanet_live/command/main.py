@@ -55,6 +55,10 @@ def _run(arguments: list[str]) -> int:
         level=namespace.log_level.upper(),
         format="%(levelname)s %(threadName)s %(name)s: %(message)s",
     )
+    # Imported here: help needs no folders.
+    from lanet_engines.storage.library_caches import keep_library_caches_together
+
+    keep_library_caches_together()
     if namespace.list_cameras:
         return _list_cameras()
     if namespace.doctor:
@@ -112,7 +116,7 @@ def _clear_cache() -> int:
 
 @contextlib.contextmanager
 def _noted_interrupts() -> Iterator[threading.Event]:
-    """Let `kill` end a run as cleanly as Ctrl-C, and note both for other threads."""
+    """Let `kill` end a run in the same good order as Ctrl-C, and note both for other threads."""
     is_interrupted = threading.Event()
 
     def interrupt(_number: int, _frame: object) -> None:

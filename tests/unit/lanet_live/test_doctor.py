@@ -41,6 +41,11 @@ def test_the_window_was_tried(findings: Findings) -> None:
     assert findings.window == "offscreen"  # as the tests' environment asks for
 
 
+def test_it_tells_which_reports_are_kept_back(findings: Findings) -> None:
+    assert {"mediapipe", "openvino", "onnxruntime"} <= set(findings.reports_kept_back)
+    assert "  onnxruntime            would collect events" in format_text(findings)
+
+
 def test_both_formats_hold_everything(findings: Findings) -> None:
     document = json.loads(format_json(findings))
     assert document["is_healthy"] is True

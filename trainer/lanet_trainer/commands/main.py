@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from types import ModuleType
 
 from lanet_engines.errors import EngineError
+from lanet_engines.storage.library_caches import keep_library_caches_together
 from lanet_live import __version__
 from lanet_live.errors import LanetLiveError
 from lanet_trainer.errors import TrainerError
@@ -62,6 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    keep_library_caches_together()
     try:
         parser, module = _build_parser(arguments)
         args = parser.parse_args(arguments)

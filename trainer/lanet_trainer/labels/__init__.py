@@ -1,1 +1,1 @@
-"""Reports on the training labels of a run: mined distributions and suspects."""
+"""What a run says of its training labels: mined distributions and suspects."""
