@@ -29,7 +29,7 @@ class EngineBuildError(EngineError):
 
 
 class BuildInterrupted(EngineError):
-    """Compiling a model was given up because it was asked for; nothing is left of it."""
+    """Compiling a model was cancelled on request; nothing is left of it."""
 
 
 class PluginError(EngineError):

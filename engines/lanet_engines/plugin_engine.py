@@ -1,4 +1,4 @@
-"""Engines that other packages add: opened, checked and, when they fail, called by their name.
+"""Engines that other packages add: opened and checked; a failure names the package.
 
 A plug-in's entry point in the group `lanet_live.engines` is a module, or an object, that meets
 `EngineModule`. It is taken only when the user names it: "auto" means the project's own engines, so
@@ -44,7 +44,7 @@ class EngineModule(Protocol):
 
 
 class PluginEngine:
-    """An engine of a plug-in whose answers and errors are looked at. Meets `Engine`.
+    """A plug-in's engine: answers are checked, errors name the package. Meets `Engine`.
 
     Args:
         plugin: Where it comes from.

@@ -1,4 +1,4 @@
-"""Keep the libraries from reporting on their user, before any of them is loaded.
+"""Switch off usage reports of libraries, before any of them is loaded.
 
 The package calls this when it is first imported, which every program, test and benchmark here does
 before it loads a runtime. Checked by tests/e2e/test_nothing_leaves.py, with whatever versions are

@@ -1,4 +1,4 @@
-"""A small JSON file that is whole at every moment; a broken one is put aside, not deleted."""
+"""A small JSON file that is whole at every moment; a damaged one is set aside, not deleted."""
 
 import json
 import logging

@@ -35,7 +35,7 @@ class QueueSnapshot:
 
 
 class AnalysisQueue:
-    """Works off items until paused. Its methods may be called from any thread.
+    """Processes items until paused. Its methods may be called from any thread.
 
     An item that fails says why and the next one begins. The queue is stored with every change, so
     that it goes on after a restart; what was under way then starts again, in the same folder.
@@ -81,7 +81,7 @@ class AnalysisQueue:
         self._on_change()
 
     def start(self) -> None:
-        """Work off what is queued, or go on after `pause`."""
+        """Process what is queued, or go on after `pause`."""
         with self._changed:
             if self._is_closed or not self._has_work():
                 return
@@ -119,7 +119,7 @@ class AnalysisQueue:
         self._on_change()
 
     def retry(self, item_ids: Iterable[str]) -> None:
-        """Queue items again that are over; a good result is kept, a broken one replaced."""
+        """Queue finished items again; a good result is kept, a broken one replaced."""
         with self._changed:
             for item_id in item_ids:
                 item = self._items.get(item_id)

@@ -7,7 +7,7 @@ from lanet_live.records import FrameResult
 
 
 class RunControl:
-    """A brake in the shape of a sink: while held, results wait in front of it.
+    """A sink that pauses the run: while held, `write` blocks.
 
     The queues between the stages of a run are small, so all of it stands still within a few frames.
     """
@@ -21,13 +21,13 @@ class RunControl:
 
     @property
     def waited_s(self) -> float:
-        """How long the run stood still so far."""
+        """How long the run has been paused so far."""
         with self._changed:
             since_s = self._waiting_since_s
             return self._waited_s + (0.0 if since_s is None else time.perf_counter() - since_s)
 
     def hold(self) -> None:
-        """Let the run stand still."""
+        """Pause the run."""
         with self._changed:
             self._is_held = True
 

@@ -116,7 +116,7 @@ def _clear_cache() -> int:
 
 @contextlib.contextmanager
 def _noted_interrupts() -> Iterator[threading.Event]:
-    """Let `kill` end a run in the same good order as Ctrl-C, and note both for other threads."""
+    """Let `kill` end a run as cleanly as Ctrl-C, and note both for other threads."""
     is_interrupted = threading.Event()
 
     def interrupt(_number: int, _frame: object) -> None:

@@ -37,7 +37,7 @@ class Bar:
         )
 
     def remove(self) -> None:
-        """Take the line away."""
+        """Remove the line."""
         if self._progress is not None and self._task is not None:
             self._progress.remove_task(self._task)
 
@@ -81,7 +81,7 @@ class ProgressDisplay:
         return self._bars[title]
 
     def finish(self, title: str) -> None:
-        """Take the line of a source away and count it."""
+        """Remove the line of a source and count it."""
         bar = self._bars.pop(title, None)
         if bar is not None:
             bar.remove()

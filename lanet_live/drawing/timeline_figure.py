@@ -143,7 +143,7 @@ def _add_axes(figure: Any, cell: Any, span: RunSpan, *, is_last: bool) -> tuple[
     top = figure.add_subplot(inner[0])
     ribbon = figure.add_subplot(inner[1], sharex=top)
     bottom = figure.add_subplot(inner[2], sharex=top)
-    # A run of one frame still gets an axis one can read.
+    # A run of one frame still gets a readable axis.
     top.set_xlim(span.first_s, max(span.last_s, span.first_s + 0.04))
     for axes in (top, bottom):
         axes.set_ylim(-0.01, 1.01)

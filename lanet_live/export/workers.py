@@ -211,7 +211,7 @@ def _run(
     has_raised = False
 
     def is_over() -> bool:
-        # While a job is under way, the only message is the wish to end; a pipe that ended means
+        # While a job is under way, the only message is a request to end; a closed pipe means
         # that the parent died.
         try:
             return stop.is_set() or connection.poll()

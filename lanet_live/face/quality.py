@@ -50,7 +50,7 @@ class _Limits:
         return max(0.0, min(1.0, share))
 
 
-# The limits were set on FER+ Valid, spoiled in twelve ways (`lanet-train reliability`): a flaw is
+# The limits were set on FER+ Valid, degraded in twelve ways (`lanet-train reliability`): a flaw is
 # none up to where the error of the model begins to grow, and total where it has doubled.
 #
 # Side of the aligned square in frame pixels. The expression model learnt from sides of 44 px.

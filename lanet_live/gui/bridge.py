@@ -15,7 +15,7 @@ from PySide6.QtCore import QObject, Signal
 
 from lanet_live.records import ExpressionEstimate, FrameResult
 
-# Some minutes of several faces: only reached when the GUI stands still.
+# Some minutes of several faces: only reached when the GUI is blocked.
 _MAX_WAITING_MOMENTS: Final = 20_000
 
 

@@ -248,7 +248,7 @@ def _write_xlsx(path: Path, header: Sequence[str], rows: _Counted) -> None:
     try:
         _fill_sheet(sheet, header, rows)
     except BaseException:
-        # Else its half-written parts complain when they are thrown away.
+        # Else its half-written parts warn when they are garbage-collected.
         sheet.close()
         raise
     book.save(path)

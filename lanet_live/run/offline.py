@@ -24,11 +24,11 @@ from lanet_live.sinks.base import ResultSink
 _QUEUE_SIZE: Final = 2
 # Windows delivers Ctrl-C to a waiting main thread only when its wait ends.
 _MAX_WAIT_S: Final = 0.25
-# Progress is for eyes: waking the calling thread for every frame would take the interpreter from
-# those that work.
+# Progress is for people to read: waking the calling thread for every frame would take the
+# interpreter lock from the threads that work.
 _PROGRESS_INTERVAL_S: Final = 0.05
 
-# Python lets a thread compute for 5 ms before it makes room for another; the landmarker's thread,
+# A Python thread keeps the interpreter lock for up to 5 ms; the landmarker's thread,
 # coming back from a frame of 10 ms, would spend a good part of that waiting for the interpreter.
 _SWITCH_INTERVAL_S: Final = 0.0003
 
@@ -215,7 +215,7 @@ class _OverlappedRun:
             try:
                 work()
             except MailboxClosed:
-                pass  # Another stage failed and has said so.
+                pass  # Another stage failed and has reported it.
             except BaseException as error:  # noqa: BLE001 - top of a thread; raised by `summary`
                 self._fail(error)
             finally:

@@ -22,7 +22,7 @@ from lanet_live.sinks.table import Column, TableLayout
 STREAM_NAME: Final = "LA-Net Live"
 MARKERS_NAME: Final = "LA-Net Live markers"
 STREAM_TYPE: Final = "Expression"
-# Some minutes of frames, for a marker whose moment has passed.
+# Some minutes of frames, for a marker set for an earlier moment.
 _MAX_MOMENTS: Final = 20_000
 _N_LOOKS: Final = 5
 _UNITS: Final = {

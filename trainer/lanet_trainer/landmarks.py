@@ -71,7 +71,7 @@ _SHOWINGS: Final = (
 _CONFIDENCE: Final = 0.2
 # Surroundings shown with a known face box, as a share of its side.
 _BOX_MARGIN: Final = 0.2
-# An answer outside these limits is a mesh on an ear, a hand or the background. The limits were set
+# A result outside these limits is a mesh on an ear, a hand or the background. The limits were set
 # by eye on the answers for FER+. The plain showing is trusted further than those that were turned
 # or cut tight.
 PLAIN: Final = PlausibleFace((0.38, 1.6), 0.35, np.deg2rad(85), 0.4)

@@ -136,7 +136,7 @@ class FacesPanel(QScrollArea):
             if track.face_id in self._cards:
                 pixels = cut_thumbnail(result.frame.image_bgr, track)
                 image = QImage(pixels.data, THUMBNAIL_PX, THUMBNAIL_PX, QImage.Format.Format_RGB32)
-                # A copy owns its pixels.
+                # A copy owns its pixel buffer.
                 self._cards[track.face_id].thumbnail.show_image(image.copy())
 
 

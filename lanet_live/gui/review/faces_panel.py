@@ -99,7 +99,7 @@ class ReviewFaces(QScrollArea):
             if card is not None and np.isfinite(track.box_xyxy_px).all():
                 pixels = cut_thumbnail(result.frame.image_bgr, track)
                 image = QImage(pixels.data, THUMBNAIL_PX, THUMBNAIL_PX, QImage.Format.Format_RGB32)
-                # A copy owns its pixels.
+                # A copy owns its pixel buffer.
                 card.thumbnail.show_image(image.copy())
 
     def _first_reading(self, face_id: int) -> FaceReading:

@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
     from lanet_trainer.labels.mined import mean_of_runs, read_mined_labels
     from lanet_trainer.labels.report import SUSPECTS_FILE, write_labels_report
 
-    # All are read first: what does not fit is said before the long work.
+    # All are read first, so that a mismatch is reported before the long work.
     mined = [read_mined_labels(run, data=args.data) for run in args.runs]
     mean = mean_of_runs(mined)
     if args.final_network:

@@ -1,4 +1,4 @@
-"""`lanet-train reliability`: trials on clean and on spoiled pictures, and thresholds from them."""
+"""`lanet-train reliability`: trials on clean and degraded pictures, thresholds from them."""
 
 import argparse
 import sys

@@ -1,4 +1,4 @@
-"""Make probabilities as sure as they are right: a temperature, and offsets of the classes.
+"""Calibrate probabilities: a temperature, and offsets of the classes.
 
 Against votes the divergence of Jensen and Shannon is the default measure. The cross-entropy
 forgives no vote that was not foreseen, so that it leaves the predictions too flat: on FER+ Valid, a

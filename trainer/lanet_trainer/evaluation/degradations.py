@@ -1,4 +1,4 @@
-"""Ways a camera spoils the picture of a face, each in three strengths.
+"""Degradations of a face's picture as cameras cause them, each in three strengths.
 
 They are applied to the whole picture before any face search, as they happen in life. Strengths are
 chosen from "a person notices" to "a person hesitates"; lengths are shares of the picture's side, so
@@ -27,7 +27,7 @@ _HEAD_WIDTH: Final = 0.62
 
 
 def degrade(picture_bgr: U8Array, kind: str, level: int, generator: np.random.Generator) -> U8Array:
-    """Spoil a picture that one face fills.
+    """Degrade a picture that one face fills.
 
     Args:
         picture_bgr: (H, W, 3) uint8.
@@ -44,7 +44,7 @@ def _blur(picture: U8Array, share: float, _: np.random.Generator) -> U8Array:
 
 
 def _smear(picture: U8Array, share: float, generator: np.random.Generator) -> U8Array:
-    """Move the picture while it is exposed, in a random direction."""
+    """Apply motion blur in a random direction."""
     length = max(3, round(share * _side(picture)))
     kernel = np.zeros((length, length), dtype=np.float32)
     kernel[length // 2] = 1.0
@@ -81,7 +81,7 @@ def _compress(picture: U8Array, quality: float, _: np.random.Generator) -> U8Arr
 
 
 def _cover(picture: U8Array, share: float, generator: np.random.Generator) -> U8Array:
-    """Put an even patch of the face's own brightness before a part of it, as a hand would be."""
+    """Cover a part of the face with a patch of its mean brightness, as a hand would."""
     height, width = picture.shape[:2]
     covered = picture.copy()
     side = np.array([width, height]) * _HEAD_WIDTH
@@ -102,7 +102,7 @@ def _lean(picture: U8Array, degrees: float, generator: np.random.Generator) -> U
 
 
 def _turn(picture: U8Array, degrees: float, generator: np.random.Generator) -> U8Array:
-    """Turn the head to one side: the picture is drawn on a ball and the ball is turned."""
+    """Turn the head to one side: the picture is projected onto a sphere that is rotated."""
     height, width = picture.shape[:2]
     radius = _HEAD_WIDTH * width / 2
     angle = np.deg2rad(degrees if generator.random() < 0.5 else -degrees)

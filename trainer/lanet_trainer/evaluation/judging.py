@@ -27,7 +27,7 @@ SEVENTH_CLASS_OUT = "contempt"
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What people said of the images of a split.
+    """The annotators' answers for the images of a split.
 
     Attributes:
         sample_ids: As in the predictions.

@@ -41,7 +41,7 @@ class Predictions:
 def predict(
     engine: Engine, batches: Iterable[tuple[NDArray[np.int64], U8Array]], sample_ids: Sequence[str]
 ) -> Predictions:
-    """Ask an engine about every crop, as the app does.
+    """Run an engine on every crop, as the app does.
 
     Args:
         engine: Any runtime, or a run's network.

@@ -1,4 +1,4 @@
-"""Does the app know when it is wrong? Trials on clean and on spoiled pictures, as in life.
+"""Does the app know when it is wrong? Trials on clean and on degraded pictures.
 
 Each picture is estimated twice by the app's own pipeline, face search included: clean, and spoiled
 in one way and strength (`lanet_trainer.evaluation.degradations`), which take turns. So half of the
@@ -34,7 +34,7 @@ N_FOLDS = 5
 
 @dataclass(frozen=True, slots=True)
 class Trials:
-    """What the app said of each picture. Values of pictures without a found face are NaN.
+    """The app's estimate of each picture. Values of pictures without a found face are NaN.
 
     Attributes:
         image: Position of the picture in the split, (N,).
@@ -93,7 +93,7 @@ def run_trials(
     seed: int = 0,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Trials:
-    """Estimate every picture of a split, clean and spoiled.
+    """Estimate every picture of a split, clean and degraded.
 
     Args:
         engine: Closed afterwards.
@@ -128,7 +128,7 @@ def run_trials(
 
 
 def _pictures(split: PreparedSplit, seed: int) -> Iterator[tuple[int, str, int, U8Array]]:
-    """Yield position, kind, level and picture: each clean, then spoiled in its turn's way."""
+    """Yield position, kind, level and picture: each clean, then degraded in its turn's way."""
     ways = [(kind, level) for level in range(3) for kind in STRENGTHS]
     order = np.random.default_rng(seed).permutation(len(split))
     for turn, position in enumerate(order.tolist()):

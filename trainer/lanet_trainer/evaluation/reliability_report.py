@@ -1,4 +1,4 @@
-"""Write what trials of reliability say: JSON for programs, Markdown and a figure for people."""
+"""Write the results of reliability trials: JSON for programs, Markdown and a figure for people."""
 
 from collections import Counter
 from collections.abc import Mapping

@@ -1,1 +1,1 @@
-"""What a run says of its training labels: mined distributions and suspects."""
+"""Reports on the training labels of a run: mined distributions and suspects."""

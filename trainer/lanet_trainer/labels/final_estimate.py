@@ -57,7 +57,7 @@ class FinishedRun:
 
 
 def open_finished_run(mined: MinedLabels, run: Path) -> FinishedRun:
-    """Load a run's network; what does not fit is said here, before the long work.
+    """Load a run's network; a mismatch is reported here, before the long work.
 
     Args:
         mined: What the run's bank holds.

@@ -29,7 +29,7 @@ _SUM_TOLERANCE: Final = 1e-3
 
 @dataclass(frozen=True, slots=True)
 class MinedRun:
-    """A run that mined.
+    """A run with mined label distributions.
 
     Attributes:
         facts: What it was made from.
