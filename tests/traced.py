@@ -82,7 +82,7 @@ def run_traced(
     variables: dict[str, str] | None = None,
     own: Sequence[Path] = (),
     stop_after_s: float | None = None,
-    stop_once_open: str | Path = "",
+    stop_once_open: str = "",
     timeout_s: float = 500,
 ) -> Trace:
     """Run a command in a fresh home.
@@ -93,7 +93,7 @@ def run_traced(
         variables: Added to the environment.
         own: Where the command is told to write.
         stop_after_s: Interrupt it after so many seconds, as Ctrl-C does,
-        stop_once_open: counted from when it opened this file.
+        stop_once_open: counted from when it opened a file with this in its path.
         timeout_s: Kill it after so many.
     """
     assert STRACE is not None
@@ -138,10 +138,9 @@ def run_traced(
     )
 
 
-def _wait_for_opening(path: str | Path, record: Path, process: subprocess.Popen[str]) -> None:
-    wanted = f'"{path}"'
+def _wait_for_opening(part: str, record: Path, process: subprocess.Popen[str]) -> None:
     while process.poll() is None:
-        if any(wanted in file.read_text(errors="replace") for file in record.iterdir()):
+        if any(part in file.read_text(errors="replace") for file in record.iterdir()):
             return
         time.sleep(0.5)
 
