@@ -19,7 +19,8 @@ def item_runner(config: LiveConfig) -> RunItem:
     """Return what analyses items.
 
     Args:
-        config: Of the application: model, runtime and thresholds. Its sources are not used.
+        config: Of the application: model, runtime and thresholds. Its sources and class shares are
+            not used; those are the item's own.
     """
 
     def run_item(
@@ -28,7 +29,11 @@ def item_runner(config: LiveConfig) -> RunItem:
         source = item.source()
         export = item.options.export_config(source.kind, folder)
         item_config = replace(
-            config, sources=(source,), export=export, max_faces=item.options.max_faces
+            config,
+            sources=(source,),
+            export=export,
+            max_faces=item.options.max_faces,
+            pipeline=replace(config.pipeline, prior=item.options.prior),
         )
         (job,) = plan_jobs((source,), export)
 

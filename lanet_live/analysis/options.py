@@ -1,13 +1,22 @@
 """How one item of the queue is analysed, and what is written."""
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from lanet_live.capture.selected import FrameSelection
-from lanet_live.config import COLUMN_SETS, DEFAULT_MAX_FACES, EXPORT_FORMATS, ExportConfig
+from lanet_live.config import (
+    BALANCED,
+    COLUMN_SETS,
+    DEFAULT_MAX_FACES,
+    EXPORT_FORMATS,
+    FITTED,
+    ExportConfig,
+    PriorConfig,
+)
 from lanet_live.errors import ConfigError
+from lanet_live.expression.prior import check_shares
 
 MAX_FACES: Final = 50
 MAX_EVERY_N: Final = 1000
@@ -25,6 +34,7 @@ class AnalysisOptions:
         columns: One of `lanet_live.config.COLUMN_SETS`.
         formats: Out of `lanet_live.config.EXPORT_FORMATS`.
         out_dir: Results go into a new folder in here; None takes a place beside the source.
+        prior: Class shares the probabilities are corrected to, in columns of their own.
     """
 
     start_s: float | None = None
@@ -34,6 +44,7 @@ class AnalysisOptions:
     columns: str = "basic"
     formats: tuple[str, ...] = ("csv",)
     out_dir: Path | None = None
+    prior: PriorConfig = field(default_factory=PriorConfig)
 
     def export_config(self, kind: str, folder: Path) -> ExportConfig:
         """Return what the exporter is asked for.
@@ -63,7 +74,9 @@ class AnalysisOptions:
     def to_document(self) -> dict[str, Any]:
         """Return the options as JSON holds them."""
         out_dir = None if self.out_dir is None else str(self.out_dir)
-        return {**asdict(self), "formats": list(self.formats), "out_dir": out_dir}
+        prior = {**asdict(self.prior), "shares": dict(self.prior.shares)}
+        formats = list(self.formats)
+        return {**asdict(self), "formats": formats, "out_dir": out_dir, "prior": prior}
 
 
 def options_from_document(document: object) -> AnalysisOptions:
@@ -89,7 +102,21 @@ def options_from_document(document: object) -> AnalysisOptions:
         columns=document["columns"],
         formats=tuple(dict.fromkeys(formats)),
         out_dir=None if out_dir is None else Path(out_dir),
+        prior=_prior(document.get("prior")),
     )
+
+
+def _prior(document: object) -> PriorConfig:
+    if document is None:  # written before there was a choice
+        return PriorConfig()
+    if not isinstance(document, dict):
+        raise ConfigError("The class shares are not a table of values.")
+    kind, name, shares = (document.get(key) for key in ("kind", "name", "shares"))
+    if kind in (FITTED, BALANCED):
+        return PriorConfig(kind, kind)
+    if kind != "file" or not isinstance(name, str) or not isinstance(shares, dict):
+        raise ConfigError(f"There is no such choice of class shares: {kind!r}.")
+    return check_shares(shares, name=name)
 
 
 def _time(document: dict[str, Any], key: str) -> float | None:

@@ -33,7 +33,7 @@ _MAX_CHARS: Final = 100_000
 # What rounding to two decimals may leave of a sum of 1, over eight classes.
 _SUM_TOLERANCE: Final = 0.05
 _MAX_ITERATIONS: Final = 10_000
-_CONVERGED: Final = 1e-7
+_CONVERGED: Final = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,15 +116,25 @@ def read_prior_file(path: Path) -> PriorConfig:
         raise ConfigError(f"{path} is too long to hold class shares.")
     try:
         given = _from_json(text) if path.suffix.lower() == ".json" else _from_csv(text)
-        shares = {label: _share(label, value) for label, value in given.items()}
     except (ValueError, csv.Error, RecursionError) as error:
         raise ConfigError(f"The class shares in {path} are not usable: {error}.") from error
+    return check_shares(given, name=path.name)
+
+
+def check_shares(given: Mapping[str, Any], *, name: str) -> PriorConfig:
+    """Turn classes and shares from outside into a choice, their rounding evened out.
+
+    Raises:
+        ConfigError: A share is no number above 0 and at most 1, or they do not sum to 1.
+    """
+    try:
+        shares = {label: _share(label, value) for label, value in given.items()}
+    except ValueError as error:
+        raise ConfigError(f"The class shares in {name} are not usable: {error}.") from error
     total = math.fsum(shares.values())
     if abs(total - 1) > _SUM_TOLERANCE:
-        raise ConfigError(f"The class shares in {path} sum to {total:.3g} instead of 1.")
-    return PriorConfig(
-        "file", path.name, tuple((label, share / total) for label, share in shares.items())
-    )
+        raise ConfigError(f"The class shares in {name} sum to {total:.3g} instead of 1.")
+    return PriorConfig("file", name, tuple((k, share / total) for k, share in shares.items()))
 
 
 def write_prior_file(path: Path, shares: Mapping[str, float]) -> None:

@@ -9,6 +9,7 @@ Frames below the quality threshold are left out. Ambiguous ones count: leaving o
 unsure of would leave out the classes it is rarely sure of.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -16,11 +17,17 @@ from numpy.typing import NDArray
 
 from lanet_live.expression.memory import memory_rows
 from lanet_live.expression.prior import estimate_shares
-from lanet_live.records import F32Array, F64Array, FrameResult, SharesEstimate
+from lanet_live.records import (
+    ExpressionEstimate,
+    F32Array,
+    F64Array,
+    FrameResult,
+    SharesEstimate,
+)
 
 MIN_EFFECTIVE: Final = 30.0
 """With fewer independent frames nothing is suggested."""
-MAX_ROWS: Final = 8192
+MAX_ROWS: Final = 4096
 
 
 def suggest_shares(
@@ -88,11 +95,15 @@ class SharesCollector:
 
     def write(self, result: FrameResult) -> None:
         """Take in one result."""
+        self.add(result.estimates)
+
+    def add(self, estimates: Sequence[ExpressionEstimate]) -> None:
+        """Take in the estimates of one frame."""
         if self._class_shares is None:
             return
         rows = [
             (estimate.face_id, estimate.probabilities.astype(np.float32))
-            for estimate in result.estimates
+            for estimate in estimates
             if estimate.quality.value >= self._min_quality
         ]
         self._n_seen += len(rows)
@@ -128,6 +139,6 @@ def describe_shares(estimate: SharesEstimate) -> str:
     order = sorted(zip(estimate.shares, estimate.labels, strict=True), reverse=True)
     named = ", ".join(f"{label} {share:.0%}" for share, label in order if share >= 0.005)
     return (
-        f"class shares as estimated (EM): {named}; from {estimate.n_frames} frames worth "
+        f"Class shares as estimated (EM): {named}; from {estimate.n_frames} frames, worth "
         f"about {estimate.n_effective:.0f} independent ones"
     )

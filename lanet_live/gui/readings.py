@@ -1,10 +1,14 @@
 """One face as the window shows it: the estimate, its name, and what the user asked to see of it."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
 from lanet_live.records import ExpressionEstimate, F64Array
+
+# More classes than these make a text too long for a card; two and "so many more" then stand there.
+_MOST_NAMED: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +22,14 @@ class FaceReading:
             ones, or those corrected by the person's neutral baseline.
         note: How `shown` differs from the raw values, e.g. "baseline-corrected"; empty if it
             does not.
+        is_corrected: `shown` is corrected by a baseline or to other class shares.
     """
 
     name: str
     estimate: ExpressionEstimate
     shown: F64Array
     note: str = ""
+    is_corrected: bool = False
 
     @property
     def face_id(self) -> int:
@@ -35,6 +41,22 @@ class FaceReading:
         """The most probable class of `shown` and its probability."""
         best = int(np.argmax(self.shown))
         return self.estimate.labels[best], float(self.shown[best])
+
+    @property
+    def answer(self) -> str:
+        """What the face shows, in words: the top class, or the classes that remain possible.
+
+        A set stands for the raw values; where a correction is shown, so is its top class.
+        """
+        label, probability = self.top
+        rest = self.estimate.prediction_set
+        if len(rest) < 2 or self.is_corrected:
+            return f"{label.capitalize()} {probability * 100:.0f} %"
+        if len(rest) > _MOST_NAMED:
+            names = f"{', '.join(rest[: _MOST_NAMED - 1])} or {len(rest) - _MOST_NAMED + 1} more"
+        else:
+            names = f"{', '.join(rest[:-1])} or {rest[-1]}"
+        return names.capitalize()
 
     @property
     def why_unreliable(self) -> str:

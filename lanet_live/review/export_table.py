@@ -197,7 +197,7 @@ def _known_columns(header: Sequence[str]) -> Mapping[str, Column]:
     """Return what is known of a table's columns, by name."""
     first, after = header.index("pose_Rz") + 1, header.index("expression")
     labels = tuple(header[first:after])
-    layout = TableLayout(labels, is_full=True, has_smoothed=True)
+    layout = TableLayout(labels, is_full=True, has_smoothed=True, has_prior=True)
     corrected = [Column(f"{name}_bc", float, 6) for name in (*labels, "uncertainty")]
     return {column.name: column for column in (*layout.columns(), *corrected)}
 

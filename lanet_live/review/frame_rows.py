@@ -3,7 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from lanet_live.records import ExpressionEstimate, FaceTrack, Frame, FrameResult, Quality
+from lanet_live.expression.prediction_sets import sets_of
+from lanet_live.records import ExpressionEstimate, F64Array, FaceTrack, Frame, FrameResult, Quality
 from lanet_live.review.reviewed import Reviewed
 from lanet_live.review.table import NO_FACE, FrameTable
 
@@ -22,7 +23,12 @@ def track_of(table: FrameTable, face_id: int, row: int) -> FaceTrack:
 
 
 def estimate_of(
-    table: FrameTable, reviewed: Reviewed, row: int, *, min_quality: float = 0.0
+    table: FrameTable,
+    reviewed: Reviewed,
+    row: int,
+    *,
+    min_quality: float = 0.0,
+    min_probabilities: F64Array | None = None,
 ) -> ExpressionEstimate:
     """Return what a table says of a face's expression.
 
@@ -31,7 +37,11 @@ def estimate_of(
         reviewed: The same rows under the edits.
         row: Of the face.
         min_quality: Below it the quality is named as what keeps the estimate from being reliable.
+        min_probabilities: Thresholds of the prediction sets, (C,); None makes none.
     """
+    prediction_set: tuple[str, ...] = ()
+    if min_probabilities is not None:
+        (prediction_set,) = sets_of(table.probabilities[[row]], min_probabilities, table.labels)
     value = float(table.quality[row])
     return ExpressionEstimate(
         face_id=int(reviewed.face_id[row]),
@@ -42,6 +52,7 @@ def estimate_of(
         quality=Quality(value, ("low_quality",) if value < min_quality else ()),
         is_reliable=bool(reviewed.is_reliable[row]),
         labels=table.labels,
+        prediction_set=prediction_set,
     )
 
 

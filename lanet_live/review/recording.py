@@ -1,6 +1,7 @@
 """Opens what can be reviewed: a session folder, or an exported table with its video."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -55,6 +56,33 @@ class Recording:
     corrected_path: Path | None = None
     corrected: F64Array | None = None
     is_corrected: bool = False
+
+    @property
+    def class_shares(self) -> tuple[float, ...] | None:
+        """What the model assumes, (C,); None if the metadata do not say or values are corrected."""
+        stated = (self.document.get("model") or {}).get("class_shares")
+        if self.is_corrected or not isinstance(stated, dict):
+            return None
+        if not _are_numbers((stated.get(label) for label in self.table.labels), above=0.0):
+            return None
+        return tuple(float(stated[label]) for label in self.table.labels)
+
+    @property
+    def min_probabilities(self) -> F64Array | None:
+        """Thresholds of the prediction sets, (C,); None if the metadata state none."""
+        stated = (self.document.get("model") or {}).get("prediction_sets")
+        values = stated.get("min_probabilities") if isinstance(stated, dict) else None
+        if not isinstance(values, list) or len(values) != len(self.table.labels):
+            return None
+        return np.array(values) if _are_numbers(values, above=-1.0) else None
+
+
+def _are_numbers(values: Iterable[object], *, above: float) -> bool:
+    """Whether these are numbers above one and at most 1, and not what only looks like some."""
+    return all(
+        isinstance(value, int | float) and not isinstance(value, bool) and above < value <= 1
+        for value in values
+    )
 
 
 def can_open(path: Path) -> bool:

@@ -1,13 +1,15 @@
 """What a face showed over a session, or around an event."""
 
+import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lanet_live.records import F64Array
+from lanet_live.expression.shares import MAX_ROWS, suggest_shares
+from lanet_live.records import F64Array, SharesEstimate
 from lanet_live.review.edits import Edits
 from lanet_live.review.interval import Interval, mean_interval, weighted_mean
 from lanet_live.review.reviewed import Reviewed
@@ -45,6 +47,8 @@ class Summary:
         time_share: Share of time in which each class was the most probable one, (C,).
         peak: Highest probability of each class, (C,).
         peak_s: When that was, (C,).
+        shares: EM's estimate of how frequent the classes are here; None when it was not asked for
+            or there is too little to tell.
     """
 
     face_id: int
@@ -59,6 +63,7 @@ class Summary:
     time_share: F64Array
     peak: F64Array
     peak_s: F64Array
+    shares: SharesEstimate | None = None
 
 
 def windows_of(
@@ -88,8 +93,18 @@ def summarise(
     windows: Iterable[Window],
     *,
     only_reliable: bool = False,
+    class_shares: tuple[float, ...] | None = None,
 ) -> tuple[Summary, ...]:
-    """Sum up every face in every window in which it was seen, window by window."""
+    """Sum up every face in every window in which it was seen, window by window.
+
+    Args:
+        table: The recording.
+        reviewed: The same rows under the edits.
+        edits: In force.
+        windows: What is summed up.
+        only_reliable: Leave out rows that are not reliable.
+        class_shares: Those the probabilities are calibrated for, (C,), to estimate the shares here.
+    """
     windows = tuple(windows)
     rows_by_face = {i: rows_of_face(table, reviewed, i) for i in reviewed.face_ids}
     summaries = []
@@ -104,7 +119,11 @@ def summarise(
             if len(inside):
                 used = inside[reviewed.is_reliable[inside]] if only_reliable else inside
                 counted = _Counted(face_id, edits.name_of(face_id), window, inside, used)
-                summaries.append(_summarise(table, reviewed, counted))
+                summary = _summarise(table, reviewed, counted)
+                if class_shares is not None:
+                    shares = _shares(table, inside, class_shares, edits.limits.min_quality)
+                    summary = replace(summary, shares=shares)
+                summaries.append(summary)
     return tuple(summaries)
 
 
@@ -138,6 +157,26 @@ def _summarise(table: FrameTable, reviewed: Reviewed, counted: _Counted) -> Summ
         time_share=_time_share(values, weights),
         peak=values.max(axis=0) if len(used) else nothing,
         peak_s=table.time_s[used][best] if len(used) else nothing,
+    )
+
+
+def _shares(
+    table: FrameTable,
+    rows: NDArray[np.int64],
+    class_shares: tuple[float, ...],
+    min_quality: float,
+) -> SharesEstimate | None:
+    """Estimate the class shares of one face; ambiguous rows count, poor pictures do not."""
+    good = rows[table.quality[rows] >= min_quality]
+    stride = max(1, math.ceil(len(good) / MAX_ROWS))
+    thinned = good[::stride]
+    return suggest_shares(
+        table.probabilities[thinned],
+        np.zeros(len(thinned), dtype=np.int64),
+        table.labels,
+        class_shares,
+        is_independent=not table.has_time,
+        n_frames=len(good),
     )
 
 

@@ -24,7 +24,8 @@ from PySide6.QtWidgets import (
 
 from lanet_live.analysis.options import MAX_EVERY_N, MAX_FACES, AnalysisOptions
 from lanet_live.analysis.result_folder import BESIDE_SOURCE
-from lanet_live.config import COLUMN_SETS, EXPORT_FORMATS
+from lanet_live.config import COLUMN_SETS, EXPORT_FORMATS, PriorConfig
+from lanet_live.gui.widgets.prior_box import PriorBox
 
 _FORMAT_TEXTS: Final = {
     "csv": "Table (CSV)",
@@ -43,6 +44,7 @@ class OptionsForm(QWidget):
     """Shows options and reports what the user changed, and only that."""
 
     edited = Signal(object)  # OptionsChange
+    failed = Signal(str)  # a sentence: a choice is not usable
 
     def __init__(self) -> None:
         super().__init__()
@@ -63,6 +65,7 @@ class OptionsForm(QWidget):
         )
         self.columns.setMinimumContentsLength(12)
         self.columns.setToolTip("Full adds 52 blendshapes and 478 landmarks to the tables.")
+        self.prior = PriorBox()
         self.formats = {name: QCheckBox(_FORMAT_TEXTS[name]) for name in EXPORT_FORMATS}
         self.folder = QLineEdit()
         self.folder.setReadOnly(True)
@@ -91,6 +94,7 @@ class OptionsForm(QWidget):
         self.every.setValue(options.every_n)
         self.faces.setValue(options.max_faces)
         self.columns.setCurrentIndex(self.columns.findData(options.columns))
+        self.prior.show_prior(options.prior)
         for name, box in self.formats.items():
             box.setChecked(name in options.formats)
         self._out_dir = options.out_dir
@@ -113,6 +117,7 @@ class OptionsForm(QWidget):
             ("Every n-th frame", self.every),
             ("Faces at most", self.faces),
             ("Columns", self.columns),
+            ("Class shares", self.prior),
         ):
             form.addRow(text, widget)
             widget.setMinimumHeight(self.fontMetrics().height() + 10)
@@ -141,6 +146,8 @@ class OptionsForm(QWidget):
         self.every.valueChanged.connect(self._on_every)
         self.faces.valueChanged.connect(self._on_faces)
         self.columns.currentIndexChanged.connect(self._on_columns)
+        self.prior.chosen.connect(self._on_prior)
+        self.prior.failed.connect(self.failed)
         for box in self.formats.values():
             box.toggled.connect(self._on_formats)
         self.browse.clicked.connect(self._on_browse)
@@ -160,6 +167,9 @@ class OptionsForm(QWidget):
 
     def _on_columns(self) -> None:
         self.edited.emit(partial(replace, columns=self.columns.currentData()))
+
+    def _on_prior(self, prior: PriorConfig) -> None:
+        self.edited.emit(partial(replace, prior=prior))
 
     def _on_formats(self) -> None:
         chosen = tuple(name for name, box in self.formats.items() if box.isChecked())

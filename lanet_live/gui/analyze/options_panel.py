@@ -58,6 +58,7 @@ class OptionsPanel(QFrame):
         self.preset.textActivated.connect(self._on_preset)
         self.form = OptionsForm()
         self.form.edited.connect(self.edited)
+        self.form.failed.connect(self._on_failed)
         self._lay_out()
 
     def show_items(self, items: tuple[AnalysisItem, ...], for_new: AnalysisOptions) -> None:
@@ -95,6 +96,9 @@ class OptionsPanel(QFrame):
         except LanetLiveError as error:
             self.message_raised.emit(Message("error", f"The preset is not deleted. {error}"))
         self._show_presets()
+
+    def _on_failed(self, sentence: str) -> None:
+        self.message_raised.emit(Message("error", sentence))
 
     def _show_presets(self) -> None:
         """List the presets, with that in front which the options on show are made of."""

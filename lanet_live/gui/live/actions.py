@@ -89,6 +89,14 @@ LIVE_ACTIONS: Final = (
         begins_group=True,
         caption="Baseline",
     ),
+    ActionInfo(
+        "prior",
+        "Class shares…",
+        "Say how frequent the classes are, and see how frequent they seem.",
+        "Ctrl+P",
+        "prior.show",
+        "Live",
+    ),
     *(
         ActionInfo(
             f"marker_{number}",

@@ -6,6 +6,7 @@ from typing import Final
 
 from lanet_live.drawing.history import FaceHistory, Sample
 from lanet_live.expression.baseline import BaselineProfile
+from lanet_live.expression.prior import Prior
 from lanet_live.gui.bridge import Moment
 from lanet_live.gui.readings import FaceReading, default_name
 from lanet_live.records import ExpressionEstimate, F64Array
@@ -36,12 +37,20 @@ class Face:
 
 
 class FaceBook:
-    """Takes in every moment of a run and answers what to show."""
+    """Takes in every moment of a run and answers what to show.
+
+    Attributes:
+        histories: The past of each face, by id.
+        labels: Class names; empty before the first face.
+        now_s: Newest moment.
+        prior: Class shares that what is shown is corrected to; None for the model's.
+    """
 
     def __init__(self) -> None:
         self._faces: dict[int, Face] = {}
         self.histories: dict[int, FaceHistory] = {}
         self.labels: tuple[str, ...] = ()
+        self.prior: Prior | None = None
         self.now_s = 0.0
 
     @property
@@ -75,8 +84,8 @@ class FaceBook:
         face = self._faces.get(estimate.face_id)
         if face is None:
             face = self._add(estimate, time_s)
-        shown, note = _choose_shown(estimate, face.baseline)
-        face.reading = FaceReading(face.name, estimate, shown, note)
+        shown, note, is_corrected = self._choose_shown(estimate, face.baseline)
+        face.reading = FaceReading(face.name, estimate, shown, note, is_corrected)
         face.last_seen_s = time_s
         face.history.append(
             Sample(
@@ -104,17 +113,21 @@ class FaceBook:
         self.histories[estimate.face_id] = history
         return face
 
-
-def _choose_shown(
-    estimate: ExpressionEstimate, baseline: BaselineProfile | None
-) -> tuple[F64Array, str]:
-    """Return the probabilities to show and how they differ from the raw ones."""
-    notes = []
-    shown = estimate.probabilities
-    if estimate.smoothed is not None:
-        shown = estimate.smoothed
-        notes.append("smoothed")
-    if baseline is not None and baseline.labels == estimate.labels:
-        shown = baseline.correct(shown)
-        notes.append(f"baseline {baseline.name}")
-    return shown, ", ".join(notes)
+    def _choose_shown(
+        self, estimate: ExpressionEstimate, baseline: BaselineProfile | None
+    ) -> tuple[F64Array, str, bool]:
+        """Return the probabilities to show, how they differ from the raw ones, and if corrected."""
+        notes, is_corrected = [], False
+        shown = estimate.probabilities
+        if estimate.smoothed is not None:
+            shown = estimate.smoothed
+            notes.append("smoothed")
+        if self.prior is not None and len(self.prior.shares) == len(shown):
+            shown = self.prior.correct(shown)
+            notes.append(f"class shares {self.prior.name}")
+            is_corrected = True
+        if baseline is not None and baseline.labels == estimate.labels:
+            shown = baseline.correct(shown)
+            notes.append(f"baseline {baseline.name}")
+            is_corrected = True
+        return shown, ", ".join(notes), is_corrected

@@ -2,13 +2,16 @@
 
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import replace
+from functools import partial
 from typing import Protocol
 
 from PySide6.QtCore import QObject, Qt, Signal
 
 from lanet_engines.options import ProgressCallback
 from lanet_live.capture.base import SourceFacts
-from lanet_live.config import LiveConfig, SourceConfig
+from lanet_live.config import FITTED, LiveConfig, SourceConfig
+from lanet_live.expression.prior import Prior
 from lanet_live.gui.bridge import Delivery, QtBridge
 from lanet_live.run.assembly import (
     LoadedModel,
@@ -155,6 +158,17 @@ class LiveRun(QObject):
         self._runner = self._factory(source, self._bridge)
         self._runner.start()
 
+    def set_prior(self, prior: Prior | None) -> None:
+        """Correct to other class shares from the next frame on; None leaves them as fitted."""
+        if self._runner is None or self._setup is None:
+            return
+        self._runner.submit(partial(_set_prior, prior=prior))
+        self._setup = replace(
+            self._setup,
+            prior=FITTED if prior is None else prior.name,
+            prior_shares=None if prior is None else tuple(prior.shares.tolist()),
+        )
+
     def stop(self) -> None:
         """Begin to stop."""
         if self._runner is not None:
@@ -196,6 +210,12 @@ class LiveRun(QObject):
         """Post model and limits; called in the worker thread, between two frames."""
         if isinstance(pipeline, Pipeline) and self._facts is not None:
             self._bridge.post(pipeline.describe(self._facts))
+
+
+def _set_prior(pipeline: FrameProcessor, *, prior: Prior | None) -> None:
+    """Change the class shares; called in the worker thread, between two frames."""
+    if isinstance(pipeline, Pipeline):
+        pipeline.set_prior(prior)
 
 
 def live_runner_factory(config: LiveConfig) -> RunnerFactory:

@@ -13,6 +13,7 @@ from lanet_engines.errors import EngineError
 from lanet_live.config import LiveConfig, SourceConfig
 from lanet_live.errors import LanetLiveError
 from lanet_live.expression.baseline import BaselineProfile
+from lanet_live.expression.prior import Prior
 from lanet_live.expression.profile_store import ProfileStore
 from lanet_live.gui.bridge import Delivery
 from lanet_live.gui.live.actions import LIVE_ACTIONS
@@ -22,6 +23,7 @@ from lanet_live.gui.live.faces_panel import FacesPanel
 from lanet_live.gui.live.markers import MarkerControl
 from lanet_live.gui.live.narration import message_for, status_of
 from lanet_live.gui.live.picture_panel import PicturePanel
+from lanet_live.gui.live.prior_control import PriorControl
 from lanet_live.gui.live.recording import RecordingControl
 from lanet_live.gui.live.run import LiveRun, RunnerFactory
 from lanet_live.gui.live.source_menu import SourceMenu, source_of
@@ -76,6 +78,7 @@ class LiveWorkspace(Workspace):
         self._book = FaceBook()
         self.run = LiveRun(runner_factory, self)
         self.recording = RecordingControl(self.run, config, self)
+        self.prior = PriorControl(self.run, config.pipeline.prior, self)
         self.streaming = StreamingControl(self.run, self.actions_by_key["lsl"], self)
         self.markers = MarkerControl(self._marker_time, self)
         self.picture = PicturePanel(self.actions_by_key)
@@ -154,6 +157,7 @@ class LiveWorkspace(Workspace):
         self._cards_timer.stop()
         self._status_timer.stop()
         self.baseline.close()
+        self.prior.dialog.close()
         self.run.shut_down()
 
     # Actions, named in live.actions -----------------------------------------------------------
@@ -229,6 +233,7 @@ class LiveWorkspace(Workspace):
         for moment in delivery.moments:
             readings = self._book.take(moment)
             self.baseline.take(moment)
+            self.prior.take(moment)
         if delivery.moments:
             self.timeline.take_labels()
             self.timeline.timeline.advance_to(self._book.now_s)
@@ -248,6 +253,7 @@ class LiveWorkspace(Workspace):
             self.timeline.timeline.set_limits(event.max_uncertainty, event.min_quality)
             if self.actions_by_key["smooth"].isChecked():
                 self.set_smoothing(True)
+            self.prior.begin(event)
             self.streaming.begin()
         self._show_status()
 
@@ -269,6 +275,9 @@ class LiveWorkspace(Workspace):
         self.picture.view.show_result(None, {})
         title = self._source.title if self._source else ""
         self.picture.wait("Opening …", f"{title}\nThe source and the model are being opened.")
+
+    def _on_prior_changed(self, prior: Prior | None) -> None:
+        self._book.prior = prior
 
     def _on_recording_finished(self, folder: Path, reason: str) -> None:
         if not reason:
@@ -325,6 +334,7 @@ class LiveWorkspace(Workspace):
             is_recording=self.recording.is_recording,
         )
         self.tool_bar.show_recording(self.recording.text)
+        self.prior.set_recording(self.recording.is_recording)
         self._show_status()
 
     def _inform_baseline_dialog(self) -> None:
@@ -363,7 +373,8 @@ class LiveWorkspace(Workspace):
 
     def _connect(self) -> None:
         self.run.delivered.connect(self._on_delivered)
-        for control in (self.recording, self.streaming):
+        self.prior.changed.connect(self._on_prior_changed)
+        for control in (self.recording, self.streaming, self.prior):
             control.message_raised.connect(self.message_raised)
         self.recording.changed.connect(self._show_state)
         self.recording.begun.connect(self._on_recording_begun)

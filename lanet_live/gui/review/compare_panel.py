@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from lanet_live.gui.review.class_table import ClassTable
+from lanet_live.gui.widgets.class_table import ClassTable
 from lanet_live.review.interval import N_RESAMPLES
 from lanet_live.review.summary import Summary
 

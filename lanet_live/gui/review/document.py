@@ -192,14 +192,22 @@ class ReviewDocument(QObject):
         assert self._recording is not None
         assert self.reviewed is not None
         measured, min_quality = self._loaded.recording.table, self.edits.limits.min_quality
-        estimate = estimate_of(measured, self.reviewed, row, min_quality=min_quality)
+        estimate = estimate_of(
+            measured,
+            self.reviewed,
+            row,
+            min_quality=min_quality,
+            min_probabilities=self._loaded.recording.min_probabilities,
+        )
         shown = self._recording.table.probabilities[row]
         notes = []
-        if not np.array_equal(shown, estimate.probabilities):
+        is_corrected = not np.array_equal(shown, estimate.probabilities)
+        if is_corrected:
             notes.append("baseline-corrected")
         if self.reviewed.is_excluded[row]:
             notes.append("in an excluded range")
-        return FaceReading(self.edits.name_of(face_id), estimate, shown, ", ".join(notes))
+        name = self.edits.name_of(face_id)
+        return FaceReading(name, estimate, shown, ", ".join(notes), is_corrected)
 
     def _on_changed(self, edits: Edits) -> None:
         assert self._recording is not None

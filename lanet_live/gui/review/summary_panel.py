@@ -14,7 +14,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from lanet_live.gui.review.class_table import ClassTable
+from lanet_live.expression.shares import describe_shares
+from lanet_live.gui.widgets.class_table import ClassTable
 from lanet_live.gui.widgets.lane import format_time
 from lanet_live.review.interval import N_RESAMPLES
 from lanet_live.review.summary import DEFAULT_WINDOW_S, Summary
@@ -124,7 +125,9 @@ class SummaryPanel(QWidget):
             return
         self.table.show_rows(self._labels, class_rows(chosen[0], self._labels))
         values = " Values corrected by neutral baselines." if self._is_corrected else ""
-        self._words.setText(count_text(chosen[0]) + values)
+        shares = chosen[0].shares
+        suggestion = "" if shares is None else f" {describe_shares(shares)}; not applied."
+        self._words.setText(count_text(chosen[0]) + values + suggestion)
 
 
 def class_rows(summary: Summary, labels: tuple[str, ...]) -> list[tuple[str, ...]]:

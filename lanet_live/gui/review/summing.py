@@ -68,7 +68,14 @@ class SummaryControl(QObject):
 
         def work() -> tuple[Recording, Edits, tuple[Summary, ...]]:
             only_reliable = options.only_reliable
-            summaries = summarise(table, reviewed, edits, windows, only_reliable=only_reliable)
+            summaries = summarise(
+                table,
+                reviewed,
+                edits,
+                windows,
+                only_reliable=only_reliable,
+                class_shares=recording.class_shares,
+            )
             return recording, edits, summaries
 
         self._jobs.submit(Job("summary", work, self._on_summed_up, self._on_failed))

@@ -24,9 +24,16 @@ class DistributionBars(QWidget):
         self._shown: F64Array = np.empty(0)
         self._raw: F64Array = np.empty(0)
         self._is_faint = False
+        self._strong: frozenset[str] = frozenset()
 
     def show_values(
-        self, labels: tuple[str, ...], shown: F64Array, raw: F64Array, *, is_faint: bool
+        self,
+        labels: tuple[str, ...],
+        shown: F64Array,
+        raw: F64Array,
+        *,
+        is_faint: bool,
+        members: Sequence[str] = (),
     ) -> None:
         """Show a distribution.
 
@@ -35,6 +42,7 @@ class DistributionBars(QWidget):
             shown: What the bars show, (C,).
             raw: As measured, (C,).
             is_faint: The estimate is not reliable.
+            members: Classes that remain possible; their names stand out. None: the first one's.
         """
         if labels != self._labels:
             self._labels = labels
@@ -42,6 +50,7 @@ class DistributionBars(QWidget):
             self.updateGeometry()
         self._shown, self._raw, self._is_faint = shown, raw, is_faint
         best = int(np.argmax(shown))
+        self._strong = frozenset(members) or frozenset({labels[best]})
         self.setAccessibleName(f"Expression: {labels[best]} {shown[best]:.0%}")
         self.update()
 
@@ -65,7 +74,7 @@ class DistributionBars(QWidget):
         rows = zip(self._labels, self._colors, self._shown, self._raw, strict=True)
         for row, (name, color, shown, raw) in enumerate(rows):
             line = QRectF(0, row * self._row_px(), self.width(), self._row_px())
-            _draw_text(painter, line, name, self.palette(), is_strong=shown == self._shown.max())
+            _draw_text(painter, line, name, self.palette(), is_strong=name in self._strong)
             track = QRectF(bar_left, line.center().y() - 4, bar_px, 8)
             self._draw_bar(painter, track, color, float(shown), float(raw))
             text = f"{shown * 100:.0f} %"

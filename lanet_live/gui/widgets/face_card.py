@@ -73,12 +73,15 @@ class FaceCard(QFrame):
         estimate = reading.estimate
         if not self._name.hasFocus() and self._name.text() != reading.name:
             self._name.setText(reading.name)
-        label, probability = reading.top
-        _set_text(self._summary, f"{label.capitalize()} {probability * 100:.0f} %")
+        _set_text(self._summary, reading.answer, _explain(reading))
         _set_text(self._detail, seen or _describe(reading))
         is_faint = bool(seen) or not estimate.is_reliable
         self._bars.show_values(
-            estimate.labels, reading.shown, estimate.probabilities, is_faint=is_faint
+            estimate.labels,
+            reading.shown,
+            estimate.probabilities,
+            is_faint=is_faint,
+            members=() if reading.is_corrected else estimate.prediction_set,
         )
         max_uncertainty, min_quality = limits if limits else (None, None)
         self._uncertainty.align_with(estimate.labels + _METERS)
@@ -183,7 +186,16 @@ def _describe(reading: FaceReading) -> str:
     return f"Reliable, {reading.note}" if reading.note else "Reliable"
 
 
-def _set_text(label: QLabel, text: str) -> None:
+def _explain(reading: FaceReading) -> str:
+    """Say what stands behind the answer, for pointing at it."""
+    rest = reading.estimate.prediction_set
+    if len(rest) < 2 or reading.is_corrected:
+        return reading.answer
+    return f"One class is not enough here; these remain possible: {', '.join(rest)}."
+
+
+def _set_text(label: QLabel, text: str, tooltip: str = "") -> None:
     if label.text() != text:
         label.setText(text)
-        label.setToolTip(text)
+    if label.toolTip() != (tooltip or text):
+        label.setToolTip(tooltip or text)

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from lanet_live.command.arguments import parse_arguments, parse_config
-from lanet_live.config import LiveConfig, SourceConfig
+from lanet_live.config import LiveConfig, PriorConfig, SourceConfig
 from lanet_live.errors import ConfigError
 
 
@@ -90,3 +90,15 @@ def test_a_wrong_option_is_one_sentence(argv: list[str], sentence: str) -> None:
     with pytest.raises(ConfigError, match=sentence) as caught:
         parse(*argv)
     assert "\n" not in str(caught.value)
+
+
+def test_the_prior_is_fitted_balanced_or_read_from_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text("class,share\nneutral,0.25\nhappiness,0.75\n")
+    assert parse().pipeline.prior == PriorConfig("fitted", "fitted")
+    assert parse("--prior", "balanced").pipeline.prior == PriorConfig("balanced", "balanced")
+    assert parse("--prior", str(path)).pipeline.prior == PriorConfig(
+        "file", "mine.csv", (("neutral", 0.25), ("happiness", 0.75))
+    )
+    with pytest.raises(ConfigError, match="fitted, balanced or a file, and there is no file balan"):
+        parse("--prior", "balan")

@@ -3,6 +3,12 @@
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lanet_engines.spec import ModelSpec
+
+DEFAULT_COVERAGE = 0.9
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,6 +45,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE.json",
         help="of 'lanet-train reliability' on this MODEL.onnx: take the thresholds it chose",
     )
+    parser.add_argument(
+        "--class-shares",
+        type=Path,
+        metavar="DIR|FILE",
+        help="of a MODEL.onnx: store how frequent the classes are where it is calibrated, counted "
+        "in the validation split of a prepared data set, or from a CSV (class,share) or JSON; "
+        "'lanet-live --prior' needs it",
+    )
+    parser.add_argument(
+        "--prediction-sets",
+        nargs="+",
+        metavar="DIR",
+        help="of a MODEL.onnx: fit sets of possible answers on the validation splits of prepared "
+        "data sets, on each by itself, and store the widest",
+    )
+    parser.add_argument(
+        "--coverage",
+        type=float,
+        metavar="SHARE",
+        help=f"of sets that hold the right class, as promised; default: {DEFAULT_COVERAGE:g}",
+    )
     parser.add_argument("--max-uncertainty", type=float, help="default threshold of the model")
     parser.add_argument("--min-quality", type=float, help="default threshold of the model")
 
@@ -53,6 +80,11 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError(
             "--reliability goes with the .onnx file the report was measured on, not with a run."
         )
+    for name in ("class_shares", "prediction_sets", "coverage"):
+        if getattr(args, name) is not None:
+            raise ConfigError(
+                f"--{name.replace('_', '-')} goes with an exported .onnx file, not with a run."
+            )
     return _export(args)
 
 
@@ -87,22 +119,41 @@ def _describe_anew(args: argparse.Namespace) -> int:
         read_reliability,
         write_described,
     )
+    from lanet_trainer.export.promises import declare_shares, fit_sets
 
     for name in ("weights", "ensemble", "calibrate", "calibrate_by"):
         if getattr(args, name) is not None:
             raise ConfigError(
                 f"--{name.replace('_', '-')} needs the training run; an exported model can be "
-                "given --name, --reliability, --max-uncertainty and --min-quality."
+                "given --name, --reliability, --class-shares, --prediction-sets, "
+                "--max-uncertainty and --min-quality."
             )
+    if args.coverage is not None and args.prediction_sets is None:
+        raise ConfigError("--coverage works together with --prediction-sets only.")
     model = read_model_file(args.source)
     spec = model.spec
     if args.reliability is not None:
         spec = apply_reliability(model, read_reliability(args.reliability))
+    if args.class_shares is not None:
+        spec = declare_shares(spec, args.class_shares)
+    if args.prediction_sets is not None:
+        coverage = DEFAULT_COVERAGE if args.coverage is None else args.coverage
+        spec = fit_sets(model, spec, args.prediction_sets, coverage)
     given = {name: getattr(args, name) for name in ("name", "max_uncertainty", "min_quality")}
     spec = replace(spec, **{name: value for name, value in given.items() if value is not None})
     write_described(model, spec, args.out)
     sys.stdout.write(
         f"{args.out}: {spec.name}, reliable from quality {spec.min_quality:.2f} and up to "
-        f"uncertainty {spec.max_uncertainty:.2f}; the network is unchanged.\n"
+        f"uncertainty {spec.max_uncertainty:.2f}; {_promises(spec)}the network is unchanged.\n"
     )
     return 0
+
+
+def _promises(spec: "ModelSpec") -> str:
+    said = ""
+    if spec.class_shares is not None:
+        pairs = zip(spec.labels, spec.class_shares, strict=True)
+        said += f"class shares {', '.join(f'{label} {share:.3f}' for label, share in pairs)}; "
+    if spec.prediction_sets is not None:
+        said += f"sets that hold the right class in {spec.prediction_sets.coverage:.0%}; "
+    return said

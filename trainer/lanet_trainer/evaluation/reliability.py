@@ -1,6 +1,6 @@
 """Does the app know when it is wrong? Trials on clean and on degraded pictures.
 
-Each picture is estimated twice by the app's own pipeline, face search included: clean, and spoiled
+Each picture is estimated twice by the app's own pipeline, face search included: clean, and degraded
 in one way and strength (`lanet_trainer.evaluation.degradations`), which take turns. So half of the
 trials are clean, and every kind has as many as every other.
 """
@@ -38,7 +38,7 @@ class Trials:
 
     Attributes:
         image: Position of the picture in the split, (N,).
-        kind: How it was spoiled, or "clean", (N,).
+        kind: How it was degraded, or "clean", (N,).
         level: Strength, 0 to 2; -1 for clean, (N,).
         is_found: A face was found, (N,).
         is_correct: The most probable class is the label, (N,).
@@ -115,11 +115,11 @@ def run_trials(
     rows: list[tuple[int, str, int]] = []
     answers: list[ExpressionEstimate | None] = []
     try:
-        for position, kind, level, picture in _pictures(split, seed):
+        for position, kind, level, picture in degraded_pictures(split, seed):
             number = len(rows)
             frame = Frame(picture, number, float(number), float(number), "trial")
             rows.append((position, kind, level))
-            answers.append(_largest(pipeline.process(frame)))
+            answers.append(largest_face(pipeline.process(frame)))
             if on_progress is not None:
                 on_progress(len(rows), 2 * len(split))
     finally:
@@ -127,7 +127,7 @@ def run_trials(
     return _to_trials(rows, answers, split)
 
 
-def _pictures(split: PreparedSplit, seed: int) -> Iterator[tuple[int, str, int, U8Array]]:
+def degraded_pictures(split: PreparedSplit, seed: int) -> Iterator[tuple[int, str, int, U8Array]]:
     """Yield position, kind, level and picture: each clean, then degraded in its turn's way."""
     ways = [(kind, level) for level in range(3) for kind in STRENGTHS]
     order = np.random.default_rng(seed).permutation(len(split))
@@ -139,7 +139,8 @@ def _pictures(split: PreparedSplit, seed: int) -> Iterator[tuple[int, str, int, 
         yield position, kind, level, degrade(picture, kind, level, generator)
 
 
-def _largest(result: FrameResult) -> ExpressionEstimate | None:
+def largest_face(result: FrameResult) -> ExpressionEstimate | None:
+    """Return the estimate of the largest face in a frame; None without a face."""
     pairs = zip(result.tracks, result.estimates, strict=True)
     areas = [
         (float(np.prod(track.box_xyxy_px[2:] - track.box_xyxy_px[:2])), e) for track, e in pairs

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from lanet_live.analysis.item import AnalysisItem, ItemState
-from lanet_live.analysis.options import AnalysisOptions
+from lanet_live.analysis.options import AnalysisOptions, options_from_document
 from lanet_live.analysis.presets import PresetBook, apply_preset
 from lanet_live.analysis.queue_file import QueueFile
+from lanet_live.config import PriorConfig
 from lanet_live.errors import ConfigError
 from lanet_live.run_summary import RunProgress
 
@@ -19,6 +20,7 @@ OPTIONS = AnalysisOptions(
     columns="full",
     formats=("csv", "plot"),
     out_dir=Path("out"),
+    prior=PriorConfig("file", "mine.csv", (("neutral", 0.25), ("happiness", 0.75))),
 )
 DONE = AnalysisItem(
     "video",
@@ -103,3 +105,25 @@ def test_a_preset_needs_a_name_of_its_own(tmp_path, name):
 def test_a_preset_keeps_part_and_folder():
     applied = apply_preset(AnalysisOptions(every_n=10), OPTIONS)
     assert applied == AnalysisOptions(start_s=1.5, every_n=10, out_dir=Path("out"))
+
+
+@pytest.mark.parametrize(
+    "prior",
+    [
+        3,
+        {"kind": "odd"},
+        {"kind": "file", "name": "x.csv", "shares": {"neutral": "a"}},
+        {"kind": "file", "name": "x.csv", "shares": {"neutral": 0.5}},
+        {"kind": "file", "shares": {"neutral": 1.0}},
+    ],
+)
+def test_class_shares_that_cannot_be_right_are_refused(prior):
+    document = {**AnalysisOptions().to_document(), "prior": prior}
+    with pytest.raises(ConfigError):
+        options_from_document(document)
+
+
+def test_options_from_before_there_was_a_choice_of_class_shares_are_as_fitted():
+    document = AnalysisOptions().to_document()
+    del document["prior"]
+    assert options_from_document(document) == AnalysisOptions()

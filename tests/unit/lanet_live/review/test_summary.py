@@ -108,3 +108,20 @@ def test_faces_of_a_merge_are_summed_up_as_one(tmp_path):
     recording = open_results(tmp_path, results)
     merged = sum_up(recording, Edits().with_faces_merged(1, 0).with_name(0, "Ada"))
     assert [(s.name, s.n_rows) for s in merged] == [("Ada", 10)]
+
+
+def test_class_shares_are_estimated_when_the_model_declared_its_own(tmp_path):
+    kinds = np.random.default_rng(0).choice([1, 3], 400, p=[0.7, 0.3])
+    results = [
+        make_result(i, probabilities=distribution(k, 0.93)) for i, k in enumerate(kinds.tolist())
+    ]
+    recording = open_results(tmp_path, results)
+    assert sum_up(recording)[0].shares is None
+    shares = sum_up(recording, class_shares=(1 / 8,) * 8)[0].shares
+    assert shares is not None
+    assert shares.n_frames == 400
+    assert shares.n_effective <= 400
+    assert shares.shares[1] == pytest.approx((kinds == 1).mean(), abs=0.02)
+    # Of a few frames nothing is said.
+    few = open_recording(write_table(tmp_path / "few.csv", results[:20]))
+    assert sum_up(few, class_shares=(1 / 8,) * 8)[0].shares is None

@@ -1,13 +1,16 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from lanet_engines.spec import PredictionSets
 from lanet_live.errors import SinkError
+from lanet_live.records import SharesEstimate
 from lanet_live.run_summary import RunEnd, RunSummary
 from lanet_live.sinks.metadata import MetadataFile, RunSettings, RunSetup
-from tests.fakes import FakeEngine, FakeTracker, make_facts, make_result
+from tests.fakes import LABELS, FakeEngine, FakeTracker, make_facts, make_result, make_spec
 
 SETTINGS = RunSettings(
     source="clips/a.mp4",
@@ -119,3 +122,32 @@ def test_a_folder_that_is_gone_is_one_sentence(tmp_path: Path) -> None:
     metadata = MetadataFile(tmp_path / "gone" / "m.json", SETTINGS)
     with pytest.raises(SinkError, match="cannot be written"):
         metadata.begin(make_setup())
+
+
+def test_class_shares_in_force_and_the_estimate_are_there(tmp_path: Path) -> None:
+    shares = (0.37, 0.27, 0.13, 0.11, 0.09, 0.01, 0.015, 0.005)
+    spec = make_spec(class_shares=shares, prediction_sets=PredictionSets(0.9, (0.03,) * 8))
+    setup = replace(make_setup(), spec=spec, prior="balanced", prior_shares=(1 / 8,) * 8)
+    metadata = MetadataFile(tmp_path / "m.json", SETTINGS)
+    metadata.begin(setup)
+    assert read(tmp_path / "m.json")["prior"]["estimate"] is None
+    estimate = SharesEstimate(LABELS, (0.3, 0.7, 0, 0, 0, 0, 0, 0), 900, 41.26)
+    metadata.finish(replace(make_summary(RunEnd.COMPLETED), shares=estimate))
+    document = read(tmp_path / "m.json")
+    assert document["model"]["class_shares"] == dict(zip(LABELS, shares, strict=True))
+    assert document["model"]["prediction_sets"]["coverage"] == 0.9
+    assert document["prior"]["name"] == "balanced"
+    assert set(document["prior"]["shares"].values()) == {0.125}
+    found = document["prior"]["estimate"]
+    assert (found["shares"]["happiness"], found["n_frames"], found["n_effective"]) == (
+        0.7,
+        900,
+        41.3,
+    )
+
+
+def test_a_model_without_shares_says_so(tmp_path: Path) -> None:
+    begin(tmp_path / "m.json")
+    document = read(tmp_path / "m.json")
+    assert document["prior"] == {"name": "fitted", "shares": None, "estimate": None}
+    assert document["model"]["prediction_sets"] is None
