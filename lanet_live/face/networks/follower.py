@@ -15,7 +15,7 @@ from lanet_live.face.networks.bundle import FaceNetworks
 from lanet_live.face.networks.detector import NetworkDetector
 from lanet_live.face.networks.landmarker import MAX_OVERLAP, make_mesh
 from lanet_live.face.networks.region import Region, region_of_detection, region_of_landmarks
-from lanet_live.face.networks.smoothing import OneEuroFilter
+from lanet_live.face.networks.smoothing import OneEuroFilter, face_size
 from lanet_live.face.views import View
 
 U8Array = NDArray[np.uint8]
@@ -47,7 +47,7 @@ class NetworkFollower:
     def take_over(self, points: F32Array, now_s: float) -> F32Array:
         """Go on from a mesh (478, 3); returns it smoothed."""
         self.region = region_of_landmarks(points[:, :2])
-        return self._filter.update(points, now_s=now_s, scale=self.region.side_px)
+        return self._filter.update(points, now_s=now_s, scale=face_size(points[:, :2]))
 
 
 class NetworkFollowerPool:

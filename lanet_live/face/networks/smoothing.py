@@ -1,8 +1,8 @@
 """Steady landmarks: the One-Euro filter (Casiez et al. 2012) over the points of one mesh.
 
 MediaPipe smooths with it when it follows one face through a video, with these constants; the same
-is done here for every face that is followed. Speed is measured in sides of the face's region, so a
-face near the camera is smoothed like one far away.
+is done here for every face that is followed. Speed is measured in sizes of the face, so that one
+near the camera is smoothed like one far away.
 """
 
 from math import pi
@@ -54,6 +54,11 @@ class OneEuroFilter:
         turns = np.float32(2 * pi * period_s) * cutoff_hz
         self._smoothed = self._smoothed + turns / (1 + turns) * (values - self._smoothed)
         return self._smoothed
+
+
+def face_size(landmarks_px: F32Array) -> float:
+    """Return the mean of width and height of a mesh (478, 2)."""
+    return max(float(np.ptp(landmarks_px, axis=0).mean()), 1.0)
 
 
 def _share(cutoff_hz: float, period_s: float) -> float:
