@@ -21,7 +21,7 @@ from lanet_live.run_summary import RunProgress
 
 DEMO_CLIP = Path(__file__).resolve().parents[1] / "assets" / "demo.mp4"
 FIRST_AT = 2_000
-MOST_GROWTH_MB = 30.0
+MOST_GROWTH_MB = 15.0
 
 
 def main() -> int:

@@ -12,7 +12,7 @@ COLUMN_SETS: Final = ("basic", "full")
 SOURCE_KINDS: Final = ("camera", "video", "images", "synthetic")
 TRACKERS: Final = ("openvino", "mediapipe")
 
-DEFAULT_TRACKER: Final = "mediapipe"
+DEFAULT_TRACKER: Final = "openvino"
 
 # How frequent the classes are taken to be: as the model was fitted, all alike, or as a file says.
 FITTED: Final = "fitted"

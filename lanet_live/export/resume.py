@@ -19,8 +19,11 @@ from lanet_live.export.plan import ExportJob
 
 # They decide where and how fast files are written, not what is in them.
 _FREE: Final = frozenset({"sources", "command", "with_lsl"})
-_FREE_OF_EXPORT: Final = frozenset({"out_dir", "overwrite", "n_jobs", "resume"})
-_FREE_OF_ENGINE: Final = frozenset({"threads", "model_path"})
+_FREE_INSIDE: Final = {
+    "export": frozenset({"out_dir", "overwrite", "n_jobs", "resume"}),
+    "engine": frozenset({"threads", "model_path"}),
+    "tracker": frozenset({"threads"}),
+}
 
 
 def run_key(config: LiveConfig, source: SourceConfig, model_sha256: str) -> str:
@@ -32,7 +35,7 @@ def run_key(config: LiveConfig, source: SourceConfig, model_sha256: str) -> str:
         model_sha256: Of the expression model.
     """
     options = {name: value for name, value in asdict(config).items() if name not in _FREE}
-    for name, free in (("export", _FREE_OF_EXPORT), ("engine", _FREE_OF_ENGINE)):
+    for name, free in _FREE_INSIDE.items():
         options[name] = {key: item for key, item in options[name].items() if key not in free}
     facts = {
         "version": __version__,

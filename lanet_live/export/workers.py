@@ -7,7 +7,6 @@ out. A worker whose parent dies ends its job cleanly.
 
 import logging
 import multiprocessing
-import os
 import signal
 import threading
 from collections import deque
@@ -23,6 +22,7 @@ from lanet_live.config import LiveConfig
 from lanet_live.errors import LanetLiveError
 from lanet_live.export.exporter import Exporter
 from lanet_live.export.plan import ExportJob
+from lanet_live.processors import share_threads, usable_processors
 from lanet_live.run_summary import RunProgress, RunSummary
 
 # Windows delivers Ctrl-C to a waiting main thread only when its wait ends.
@@ -173,10 +173,12 @@ def _describe_exit(code: int | None) -> str:
 
 
 def _with_share_of_cores(config: LiveConfig, n_workers: int) -> LiveConfig:
-    if config.engine.threads is not None:
-        return config
-    threads = max(1, (os.cpu_count() or 1) // n_workers)
-    return replace(config, engine=replace(config.engine, threads=threads))
+    tracker, engine = share_threads(usable_processors() // n_workers)
+    return replace(
+        config,
+        engine=replace(config.engine, threads=config.engine.threads or engine),
+        tracker=replace(config.tracker, threads=config.tracker.threads or tracker),
+    )
 
 
 def _serve(connection: Connection, config: LiveConfig, log_level: int) -> None:

@@ -1,14 +1,12 @@
 """Who runs the face models: the engine, network by network, or MediaPipe's own graph."""
 
-import os
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Protocol
 
 from lanet_engines.options import OpenOptions
 from lanet_live.config import TrackerConfig
 from lanet_live.face.mesh import Detector, FollowerPool, Landmarker
-
-_MOST_THREADS: Final = 4
+from lanet_live.processors import share_threads, usable_processors
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +80,7 @@ def open_face_models(config: TrackerConfig, *, with_blendshapes: bool = False) -
         options = OpenOptions(
             device=config.device,
             precision=config.precision,
-            threads=config.threads or _tracker_threads(),
+            threads=config.threads or share_threads(usable_processors())[0],
         )
         return NetworkFaceModels(options, with_blendshapes=with_blendshapes)
     if config.name == "mediapipe":
@@ -90,14 +88,3 @@ def open_face_models(config: TrackerConfig, *, with_blendshapes: bool = False) -
 
         return MediaPipeFaceModels()
     raise ValueError(f"there is no tracker {config.name!r}")
-
-
-def _tracker_threads() -> int:
-    """Return half of the processors: the expression model works at the same time.
-
-    More than a few threads do not make so small a network faster.
-    """
-    n_processors = (
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )
-    return max(1, min(n_processors // 2, _MOST_THREADS))

@@ -18,6 +18,7 @@ from lanet_live.config import DEFAULT_MODEL, EngineConfig, LiveConfig, SourceCon
 from lanet_live.errors import ConfigError
 from lanet_live.expression.prior import resolve_prior
 from lanet_live.face.template import TEMPLATE_ID
+from lanet_live.processors import share_threads, usable_processors
 from lanet_live.resources import asset_path
 from lanet_live.run.pipeline import Pipeline, PipelineFactory
 
@@ -99,12 +100,16 @@ def build_pipeline_factory(
 
     def create(facts: SourceFacts) -> Pipeline:
         # Imported here: it brings MediaPipe, which the command line's help must not wait for.
+        import cv2
+
         from lanet_live.face.tracker import FaceTracker
 
+        # The pictures it is given here are small; threads of its own would only get in the way.
+        cv2.setNumThreads(1)
         options = OpenOptions(
             precision=config.engine.precision,
             device=config.engine.device,
-            threads=config.engine.threads,
+            threads=config.engine.threads or _engine_threads(config),
             on_progress=on_compiling,
         )
         engine = open_with_options(model_path, options, backend=config.engine.backend)
@@ -121,6 +126,17 @@ def build_pipeline_factory(
         return Pipeline(tracker, engine, config.pipeline)
 
     return create
+
+
+def _engine_threads(config: LiveConfig) -> int | None:
+    """Return the threads left for the expression model; None leaves it to the runtime.
+
+    MediaPipe's graph takes its threads without asking.
+    """
+    trackers_device = config.tracker.device or "CPU"
+    if config.tracker.name != "openvino" or not trackers_device.startswith("CPU"):
+        return None
+    return share_threads(usable_processors())[1]
 
 
 def _read_model(path: Path) -> LoadedModel:

@@ -153,7 +153,11 @@ def _run(network: Network, arrays: dict[str, NDArray[np.uint8] | F32Array]) -> d
 
 
 def _in_picture(points: F32Array, region: Region) -> F32Array:
-    """Carry landmarks (478, 3) from the crop back into the picture."""
+    """Carry landmarks (478, 3) from the crop back into the picture.
+
+    Depth grows with the region, whichever way it is turned. (MediaPipe measures it along the turned
+    side in widths and heights of the picture, and stretches it where those differ.)
+    """
     to_picture = region.to_picture(MESH_SIZE_PX).astype(np.float32)
     placed = np.empty_like(points)
     placed[:, :2] = points[:, :2] @ to_picture[:, :2].T + to_picture[:, 2]
