@@ -4,9 +4,13 @@ Everything is checked early and opened late: a bad model file is refused at once
 engines are opened in the thread that uses them.
 """
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from lanet_engines.base import Engine
 from lanet_engines.onnx_model.file import read_model_file
 from lanet_engines.options import OpenOptions, ProgressCallback
 from lanet_engines.registry import backend_names, has_backend, open_with_options
@@ -20,7 +24,7 @@ from lanet_live.expression.prior import resolve_prior
 from lanet_live.face.template import TEMPLATE_ID
 from lanet_live.processors import share_threads, usable_processors
 from lanet_live.resources import asset_path
-from lanet_live.run.pipeline import Pipeline, PipelineFactory
+from lanet_live.run.pipeline import Pipeline, PipelineFactory, Tracker
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,20 +116,37 @@ def build_pipeline_factory(
             threads=config.engine.threads or _engine_threads(config),
             on_progress=on_compiling,
         )
-        engine = open_with_options(model_path, options, backend=config.engine.backend)
-        try:
-            tracker = FaceTracker(
-                config.tracker,
-                max_faces=config.max_faces,
-                has_independent_frames=facts.has_independent_frames,
-                with_blendshapes=config.export is not None and config.export.columns == "full",
-            )
-        except BaseException:
-            engine.close()
-            raise
+        open_tracker = partial(
+            FaceTracker,
+            config.tracker,
+            max_faces=config.max_faces,
+            has_independent_frames=facts.has_independent_frames,
+            with_blendshapes=config.export is not None and config.export.columns == "full",
+        )
+        open_engine = partial(open_with_options, model_path, options, backend=config.engine.backend)
+        tracker, engine = _open_side_by_side(open_tracker, open_engine)
         return Pipeline(tracker, engine, config.pipeline)
 
     return create
+
+
+def _open_side_by_side(
+    open_tracker: Callable[[], Tracker], open_engine: Callable[[], Engine]
+) -> tuple[Tracker, Engine]:
+    """Open both at the same time: each compiles for most of a second."""
+    with ThreadPoolExecutor(1, thread_name_prefix="lanet-open") as pool:
+        opening = pool.submit(open_tracker)
+        try:
+            engine = open_engine()
+        except BaseException:
+            if opening.exception() is None:
+                opening.result().close()
+            raise
+        try:
+            return opening.result(), engine
+        except BaseException:
+            engine.close()
+            raise
 
 
 def _engine_threads(config: LiveConfig) -> int | None:
