@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from lanet_engines.onnx_model.writer import write_model, write_node, write_tensor, write_value
 from lanet_engines.spec import METADATA_KEY, ModelSpec
+from tests.onnx_bytes import write_model, write_node, write_tensor, write_value
 
 LABELS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
 

@@ -1,25 +1,17 @@
 """Put the arithmetic of `lanet_engines.preprocessing` in front of an ONNX graph.
 
-For runtimes that take an ONNX file and offer no way to edit the graph. Only the graph's input is
-replaced and a few operators are added; every other byte is copied.
+For runtimes that take an ONNX file and offer no way to edit the graph.
 """
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
 from lanet_engines.onnx_model.file import INPUT_NAME
-from lanet_engines.onnx_model.wire import WireReader, copy_field, write_field
-from lanet_engines.onnx_model.writer import write_node, write_tensor, write_value
 from lanet_engines.preprocessing import LUMA_BGR
 from lanet_engines.spec import ModelSpec
 
 FOLDED_INPUT_NAME: Final = "crops_bgr"
-_GRAPH: Final = 7
-_NODE: Final = 1
-_TENSOR: Final = 5
-_INPUT: Final = 11
-_FLOAT32: Final = 1
 _PREFIX: Final = "lanet_preprocess_"
 
 
@@ -33,66 +25,57 @@ def fold_preprocessing(content: bytes, spec: ModelSpec) -> bytes:
     Returns:
         The bytes of the new model.
     """
-    reader = WireReader()
-    parts = []
-    for part in reader.fields(memoryview(content)):
-        is_graph = part.number == _GRAPH
-        parts.append(
-            write_field(_GRAPH, _fold_graph(reader, part.data, spec))
-            if is_graph
-            else copy_field(part)
-        )
-    return b"".join(parts)
+    import onnx
 
-
-def _fold_graph(reader: WireReader, graph: memoryview, spec: ModelSpec) -> bytes:
-    side = spec.input_size_px
+    model = onnx.load_model_from_string(content)
+    graph, side = model.graph, spec.input_size_px
+    new_input = onnx.helper.make_tensor_value_info(
+        FOLDED_INPUT_NAME, onnx.TensorProto.UINT8, ("batch", side, side, 3)
+    )
+    for value in graph.input:
+        if value.name == INPUT_NAME:
+            value.CopyFrom(new_input)
+    graph.initializer.extend(
+        onnx.numpy_helper.from_array(array, _PREFIX + name)
+        for name, array in _tensors(spec).items()
+    )
     # Operators must stand in the order of their use, so the new ones come first.
-    parts = [write_field(_NODE, node) for node in _nodes(spec)]
-    parts += [write_field(_TENSOR, tensor) for tensor in _tensors(spec)]
-    for part in reader.fields(graph):
-        if part.number == _INPUT and _is_named(reader, part.data, INPUT_NAME):
-            new_input = write_value(FOLDED_INPUT_NAME, "uint8", ("batch", side, side, 3))
-            parts.append(write_field(_INPUT, new_input))
-        else:
-            parts.append(copy_field(part))
-    return b"".join(parts)
+    body = list(graph.node)
+    del graph.node[:]
+    graph.node.extend([*_nodes(spec), *body])
+    return bytes(model.SerializeToString())
 
 
-def _is_named(reader: WireReader, value: memoryview, name: str) -> bool:
-    return any(part.number == 1 and part.text() == name for part in reader.fields(value))
+def _nodes(spec: ModelSpec) -> list[Any]:
+    import onnx
 
+    def node(op_type: str, inputs: list[str], output: str, **attributes: Any) -> Any:
+        names = [name if name == FOLDED_INPUT_NAME else _PREFIX + name for name in inputs]
+        return onnx.helper.make_node(op_type, names, [output], name=output, **attributes)
 
-def _nodes(spec: ModelSpec) -> list[bytes]:
-    def name(step: str) -> str:
-        return _PREFIX + step
+    def step(op_type: str, inputs: list[str], output: str, **attributes: Any) -> Any:
+        return node(op_type, inputs, _PREFIX + output, **attributes)
 
-    nodes = [
-        write_node("Cast", [FOLDED_INPUT_NAME], name("float"), {"to": _FLOAT32}),
-        write_node("Transpose", [name("float")], name("planes"), {"perm": (0, 3, 1, 2)}),
-    ]
     if spec.color == "gray":
-        nodes += [
-            write_node("Mul", [name("planes"), name("luma")], name("weighed")),
-            write_node("ReduceSum", [name("weighed"), name("axis")], name("ordered")),
+        ordering = [
+            step("Mul", ["planes", "luma"], "weighed"),
+            step("ReduceSum", ["weighed", "axis"], "ordered"),
         ]
     else:
-        nodes.append(
-            write_node("Gather", [name("planes"), name("bgr_to_rgb")], name("ordered"), {"axis": 1})
-        )
+        ordering = [step("Gather", ["planes", "bgr_to_rgb"], "ordered", axis=1)]
     return [
-        *nodes,
-        write_node("Mul", [name("ordered"), name("scale")], name("scaled")),
-        write_node("Sub", [name("scaled"), name("shift")], INPUT_NAME),
+        step("Cast", [FOLDED_INPUT_NAME], "float", to=onnx.TensorProto.FLOAT),
+        step("Transpose", ["float"], "planes", perm=(0, 3, 1, 2)),
+        *ordering,
+        step("Mul", ["ordered", "scale"], "scaled"),
+        node("Sub", ["scaled", "shift"], INPUT_NAME),
     ]
 
 
-def _tensors(spec: ModelSpec) -> list[bytes]:
+def _tensors(spec: ModelSpec) -> dict[str, Any]:
     mean = np.array(spec.mean, dtype=np.float32).reshape(1, 3, 1, 1)
     std = np.array(spec.std, dtype=np.float32).reshape(1, 3, 1, 1)
     values = {"scale": 1 / (np.float32(255) * std), "shift": mean / std}
     if spec.color == "gray":
-        values |= {"luma": LUMA_BGR.reshape(1, 3, 1, 1), "axis": np.array([1])}
-    else:
-        values["bgr_to_rgb"] = np.array([2, 1, 0])
-    return [write_tensor(_PREFIX + name, array) for name, array in values.items()]
+        return values | {"luma": LUMA_BGR.reshape(1, 3, 1, 1), "axis": np.array([1])}
+    return values | {"bgr_to_rgb": np.array([2, 1, 0])}

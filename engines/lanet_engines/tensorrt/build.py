@@ -95,15 +95,10 @@ def prepare_onnx(model: ModelFile, precision: str) -> bytes:
     """Return the ONNX bytes TensorRT is given: uint8 crops in, precision written into the graph.
 
     Raises:
-        EngineBuildError: The `onnx` package is missing, or the model has an unusual form.
+        EngineBuildError: The model has an unusual form.
     """
-    try:
-        import onnx
-    except ImportError as error:
-        raise EngineBuildError(
-            "Building TensorRT engines needs the onnx package; "
-            "install it with: pip install 'lanet-live[tensorrt]'"
-        ) from error
+    import onnx
+
     network = onnx.load_from_string(fold_preprocessing(model.content, model.spec))
     if precision == "fp16":
         to_half(network)

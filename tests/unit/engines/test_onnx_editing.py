@@ -11,9 +11,9 @@ from lanet_engines.onnx_model.file import read_model_file
 from lanet_engines.onnx_model.folding import FOLDED_INPUT_NAME, fold_preprocessing
 from lanet_engines.onnx_model.half import to_half
 from lanet_engines.onnx_model.linear import spell_out_linear
-from lanet_engines.onnx_model.writer import write_node, write_tensor
 from lanet_engines.parity import softmax
 from lanet_engines.preprocessing import preprocess
+from tests.onnx_bytes import write_node, write_tensor
 from tests.tiny_model import tiny_model_bytes, tiny_spec, write_tiny_model
 
 onnx = pytest.importorskip("onnx")

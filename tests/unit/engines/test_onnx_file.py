@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 
 from lanet_engines.errors import ModelFileError
 from lanet_engines.onnx_model.file import MAX_MODEL_BYTES, read_model_file
-from lanet_engines.onnx_model.wire import WireReader, copy_field, write_field
-from lanet_engines.onnx_model.writer import write_node, write_tensor, write_value
+from tests.onnx_bytes import write_field, write_node, write_tensor, write_value
 from tests.tiny_model import tiny_model_bytes, tiny_spec
 
 
@@ -45,16 +45,12 @@ def external_tensor(location: str, *, offset: int = 0) -> bytes:
 
 
 def tiny_with_tensor(tensor: bytes) -> bytes:
-    """A tiny model with one more stored tensor: graphs merge, so it is written as one."""
-    parts = []
-    for part in WireReader().fields(memoryview(tiny_model_bytes())):
-        is_graph = part.number == 7
-        parts.append(
-            write_field(7, bytes(part.data) + write_field(5, tensor))
-            if is_graph
-            else copy_field(part)
-        )
-    return b"".join(parts)
+    """A tiny model with one more stored tensor: parsers merge what a second graph field holds."""
+    whole = tiny_model_bytes()
+    model = onnx.load_model_from_string(whole)
+    graph = write_field(7, model.graph.SerializeToString() + write_field(5, tensor))
+    model.ClearField("graph")
+    return bytes(model.SerializeToString()) + graph
 
 
 def test_read_model_file_reports_what_the_file_says(tiny_model_path: Path) -> None:
@@ -229,6 +225,12 @@ def test_graph_that_contradicts_the_description_is_refused(write: Any) -> None:
 def test_names_that_are_not_text_are_refused(write: Any) -> None:
     nodes = [write_node("Identity", ["crops"], "logits") + write_field(2, b"\xd0\xff")]
     with pytest.raises(ModelFileError, match="not valid text"):
+        read_model_file(write(tiny_model_bytes(nodes=nodes)))
+
+
+def test_graph_that_breaks_the_standard_is_refused(write: Any) -> None:
+    nodes = [write_node("Conv", ["crops", "nowhere"], "logits")]
+    with pytest.raises(ModelFileError, match=r"breaks the ONNX standard: .*'nowhere'"):
         read_model_file(write(tiny_model_bytes(nodes=nodes)))
 
 

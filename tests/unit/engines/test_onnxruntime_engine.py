@@ -4,8 +4,8 @@ import pytest
 
 from lanet_engines.errors import BackendUnavailable, ModelFileError
 from lanet_engines.onnx_model.file import read_model_file
-from lanet_engines.onnx_model.writer import write_node
 from lanet_engines.options import OpenOptions
+from tests.onnx_bytes import write_node
 from tests.tiny_model import tiny_model_bytes
 
 pytest.importorskip("onnxruntime")
@@ -25,7 +25,7 @@ def test_precision_it_does_not_run_is_refused(tiny_model_path: Path) -> None:
 
 
 def test_graph_it_cannot_read_is_a_model_error(tmp_path: Path) -> None:
-    nodes = [write_node("Conv", ["crops", "nowhere"], "logits")]
+    nodes = [write_node("Conv", ["crops", "head.weight"], "logits")]  # two dimensions, not four
     path = tmp_path / "broken.onnx"
     path.write_bytes(tiny_model_bytes(nodes=nodes))
     with pytest.raises(ModelFileError, match=r"cannot read the model .*broken\.onnx"):

@@ -9,12 +9,12 @@ import pytest
 from lanet_engines.base import U8Array
 from lanet_engines.errors import BackendUnavailable, BuildInterrupted, EngineError, ModelFileError
 from lanet_engines.onnx_model.file import ModelFile, read_model_file
-from lanet_engines.onnx_model.writer import write_node, write_tensor
 from lanet_engines.onnxruntime.engine import open_reference
 from lanet_engines.openvino.engine import fold_preprocessing, open_model
 from lanet_engines.options import OpenOptions
 from lanet_engines.parity import compare
 from lanet_engines.preprocessing import preprocess
+from tests.onnx_bytes import write_node, write_tensor
 from tests.tiny_model import tiny_model_bytes, tiny_spec, write_tiny_model
 
 CROPS: U8Array = np.random.default_rng(5).integers(0, 256, (37, 32, 32, 3), dtype=np.uint8)
@@ -137,7 +137,7 @@ def test_absent_device_is_refused_by_name(model: ModelFile) -> None:
 
 
 def test_graph_that_openvino_cannot_read_is_a_model_error(tmp_path: Path) -> None:
-    nodes = [write_node("Conv", ["crops", "nowhere"], "logits")]
+    nodes = [write_node("Conv", ["crops", "head.weight"], "logits")]  # two dimensions, not four
     path = tmp_path / "broken.onnx"
     path.write_bytes(tiny_model_bytes(nodes=nodes))
     with pytest.raises(ModelFileError, match=r"cannot read the model .*broken\.onnx"):
