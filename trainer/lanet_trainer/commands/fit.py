@@ -134,7 +134,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--n-train",
         type=int,
         metavar="N",
-        help="train on N random samples only, the same ones for every seed",
+        help="train on N random samples of each data set only, the same ones for every seed",
     )
     _add_optimisation(parser.add_argument_group("optimisation (default: the method's recipe)"))
     _add_running(parser.add_argument_group("running"))

@@ -27,6 +27,14 @@ _COMMANDS = {
     "prepare": ("lanet_trainer.commands.prepare", "turn a data set on disk into training crops"),
     "fit": ("lanet_trainer.commands.fit", "train a network"),
     "evaluate": ("lanet_trainer.commands.evaluate", "measure a run, a model file or a table"),
+    "judge": (
+        "lanet_trainer.commands.judge",
+        "measure several models side by side on several data sets",
+    ),
+    "calibrate": (
+        "lanet_trainer.commands.calibrate",
+        "fit a model's confidence and thresholds on several data sets",
+    ),
     "reliability": (
         "lanet_trainer.commands.reliability",
         "find out when a model knows that it is wrong, and choose its thresholds",

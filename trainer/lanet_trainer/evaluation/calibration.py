@@ -58,12 +58,15 @@ def fit_temperature(logits: F64Array, targets: F64Array, *, measure: str = "js")
     return float(np.exp(found.x))
 
 
-def fit_offsets(logits: F64Array, labels: NDArray[np.int64]) -> tuple[F64Array, float]:
+def fit_offsets(
+    logits: F64Array, labels: NDArray[np.int64], weights: F64Array | None = None
+) -> tuple[F64Array, float]:
     """Find offsets of the classes and a temperature that make the labels most probable.
 
     Args:
         logits: (N, C), the mean over the model's views.
         labels: (N,), positions of the classes.
+        weights: Of the images, (N,); None: all alike.
 
     Returns:
         Offsets (C,), summing to 0, and T: probabilities = softmax((logits + offsets) / T).
@@ -73,14 +76,16 @@ def fit_offsets(logits: F64Array, labels: NDArray[np.int64]) -> tuple[F64Array, 
     """
     onehot = np.eye(logits.shape[1])[labels]
     start = fit_temperature(logits, onehot, measure="nll")
+    shares = np.ones(len(labels)) if weights is None else weights
+    shares = shares / shares.sum()
     prior = 1 / (2 * _OFFSET_SCALE**2 * len(labels))
 
     def loss_and_slope(parameters: F64Array) -> tuple[float, F64Array]:
         scale, offsets = np.exp(parameters[0]), parameters[1:]
         probabilities = softmax(logits * scale + offsets)
         chosen = np.maximum(probabilities[np.arange(len(labels)), labels], 1e-300)
-        loss = -np.log(chosen).mean() + prior * (offsets**2).sum()
-        error = (probabilities - onehot) / len(labels)
+        loss = -(shares * np.log(chosen)).sum() + prior * (offsets**2).sum()
+        error = (probabilities - onehot) * shares[:, None]
         slope = error.sum(axis=0) + 2 * prior * offsets
         return float(loss), np.concatenate([[(error * logits).sum() * scale], slope])
 

@@ -37,7 +37,8 @@ class Trials:
     """The app's estimate of each picture. Values of pictures without a found face are NaN.
 
     Attributes:
-        image: Position of the picture in the split, (N,).
+        image: Position of the picture in the split, or number of its person, (N,): trials of one
+            are never on both sides of a division.
         kind: How it was degraded, or "clean", (N,).
         level: Strength, 0 to 2; -1 for clean, (N,).
         is_found: A face was found, (N,).

@@ -8,6 +8,9 @@ other. Of all pairs the one is taken that calls the most estimates reliable whil
    chance explains (one-sided binomial test, 5 %), and
 3. the hundred of the lowest quality err no more often than estimates on clean pictures do.
 
+With several data sets all three hold in each of them, and the mean of their shares is what is made
+large: a rule must not be paid for by those who resemble the smaller set.
+
 The last two are why quality counts: an answer on a spoiled picture may be sure and wrong.
 """
 
@@ -67,30 +70,28 @@ def apply_thresholds(trials: Trials, thresholds: Thresholds) -> Outcome:
     return Outcome(float(met.mean()), trials.where(met).error, trials.error)
 
 
-def choose_thresholds(trials: Trials, *, error_share: float = DEFAULT_ERROR_SHARE) -> Thresholds:
-    """Choose the thresholds on trials that all have a face.
+def choose_thresholds(*domains: Trials, error_share: float = DEFAULT_ERROR_SHARE) -> Thresholds:
+    """Choose the thresholds on trials that all have a face, of one data set or of several.
 
     Raises:
         DataError: No pair meets the conditions.
     """
-    is_wrong = ~trials.is_correct
-    limit = trials.error
-    kinds = [trials.is_kind(kind) for kind in sorted(set(trials.kind))]
-    clean_error = trials.where(trials.is_kind(CLEAN)).error
-    best: tuple[int, int, Thresholds] | None = None
+    known = [_Domain.of(trials, error_share) for trials in domains]
+    best: tuple[float, float, Thresholds] | None = None
     for min_quality in _MIN_QUALITIES:
         for max_uncertainty in _MAX_UNCERTAINTIES:
             thresholds = Thresholds(float(min_quality), float(max_uncertainty))
-            met = thresholds.are_met(trials)
-            n_met, n_wrong = int(met.sum()), int((met & is_wrong).sum())
-            if not n_met or n_wrong > error_share * limit * n_met:
+            met = [thresholds.are_met(domain.trials) for domain in known]
+            share = float(np.mean([own.mean() for own in met]))
+            if not share:
                 continue
-            if best is not None and (n_met, -n_wrong) <= best[:2]:
+            wrong = float(
+                np.mean([(own & d.is_wrong).mean() for own, d in zip(met, known, strict=True)])
+            )
+            if best is not None and (share, -wrong) <= best[:2]:
                 continue
-            if not all(_is_bearable(met & kind, is_wrong, limit) for kind in kinds):
-                continue
-            if not _lowest_error(trials, met) > clean_error:
-                best = (n_met, -n_wrong, thresholds)
+            if all(domain.bears(own) for own, domain in zip(met, known, strict=True)):
+                best = (share, -wrong, thresholds)
     if best is None:
         raise DataError(
             f"No thresholds bring the error to {error_share:.0%} of that of all estimates, and "
@@ -99,19 +100,60 @@ def choose_thresholds(trials: Trials, *, error_share: float = DEFAULT_ERROR_SHAR
     return best[2]
 
 
-def cross_check(trials: Trials, *, error_share: float, seed: int = 0) -> Outcome:
+@dataclass(frozen=True, slots=True)
+class _Domain:
+    """Trials of one data set, with what the conditions compare them to."""
+
+    trials: Trials
+    is_wrong: BoolArray
+    kinds: tuple[BoolArray, ...]
+    clean_error: float
+    error_share: float
+
+    @classmethod
+    def of(cls, trials: Trials, error_share: float) -> "_Domain":
+        kinds = tuple(trials.is_kind(kind) for kind in sorted(set(trials.kind)))
+        clean_error = trials.where(trials.is_kind(CLEAN)).error
+        return cls(trials, ~trials.is_correct, kinds, clean_error, error_share)
+
+    def bears(self, met: BoolArray) -> bool:
+        """Tell whether the three conditions hold for the estimates that are called reliable."""
+        limit = self.trials.error
+        n_met, n_wrong = int(met.sum()), int((met & self.is_wrong).sum())
+        if not n_met or n_wrong > self.error_share * limit * n_met:
+            return False
+        if not all(_is_bearable(met & kind, self.is_wrong, limit) for kind in self.kinds):
+            return False
+        return not _lowest_error(self.trials, met) > self.clean_error
+
+
+def cross_check(trials: Trials, *others: Trials, error_share: float, seed: int = 0) -> Outcome:
     """Choose on one half of the pictures and measure on the other, both ways.
+
+    Args:
+        trials: What is measured.
+        others: Further data sets the thresholds are chosen on as well, a half of each.
+        error_share: As in `choose_thresholds`.
+        seed: Of the halves.
 
     Raises:
         DataError: No pair meets the conditions on a half.
     """
-    pictures = np.unique(trials.image)
-    half = np.random.default_rng(seed).permutation(pictures)[: len(pictures) // 2]
-    is_first = np.isin(trials.image, half)
+    domains = (trials, *others)
+    generator = np.random.default_rng(seed)
+    first = []
+    for domain in domains:
+        pictures = np.unique(domain.image)
+        half = generator.permutation(pictures)[: len(pictures) // 2]
+        first.append(np.isin(domain.image, half))
     met = np.zeros(len(trials), dtype=bool)
-    for is_chosen_on in (is_first, ~is_first):
-        thresholds = choose_thresholds(trials.where(is_chosen_on), error_share=error_share)
-        met[~is_chosen_on] = thresholds.are_met(trials.where(~is_chosen_on))
+    for is_second in (False, True):
+        halves = [
+            domain.where(own != is_second) for domain, own in zip(domains, first, strict=True)
+        ]
+        thresholds = choose_thresholds(*halves, error_share=error_share)
+        is_measured = first[0] == is_second
+        met[is_measured] = thresholds.are_met(trials.where(is_measured))
     return Outcome(float(met.mean()), trials.where(met).error, trials.error)
 
 

@@ -135,7 +135,7 @@ def _join(data: TrainingData, path: str, config: FitConfig, number: int) -> Trai
     if own.targets == "votes":
         label, distribution = _plain_shares(split)
         split = dataclasses.replace(split, label=label, distribution=distribution)
-    chosen = _draw_part(np.flatnonzero(split.label >= 0), 0)
+    chosen = _draw_part(np.flatnonzero(split.label >= 0), config.n_train)
     split = split.select(chosen).with_classes(names)
     targets = soften(_as_shares(split.distribution), split, config, number=number)
     before = (
