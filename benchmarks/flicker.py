@@ -1,6 +1,6 @@
 """How much the estimates of a still face flicker under camera noise, and what smoothing costs.
 
-    python benchmarks/flicker.py [MODEL.onnx] [--data PREPARED] [--frames 90] [--json flicker.json]
+    python benchmarks/flicker.py [MODEL.onnx] [--data PREPARED] [--tracker openvino|mediapipe]
 
 A face that does not move is filmed: one picture, again and again, with the sensor noise, JPEG
 compression and slight trembling of a webcam. Faces: the first frame of the demo clip and, with
@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from lanet_engines.base import Engine
 from lanet_engines.onnx_model.file import read_model_file
 from lanet_engines.registry import open_engine
-from lanet_live.config import PipelineConfig
+from lanet_live.config import DEFAULT_TRACKER, TRACKERS, PipelineConfig, TrackerConfig
 from lanet_live.expression.smoothing import DEFAULT_TIME_CONSTANT_S, ProbabilitySmoother
 from lanet_live.face.models import TrackerInfo
 from lanet_live.face.tracker import FaceTracker
@@ -79,8 +79,8 @@ CAMERAS = {
 class HeldTracker:
     """Finds the faces of the first frame and says the same of every other."""
 
-    def __init__(self) -> None:
-        self._tracker = FaceTracker()
+    def __init__(self, config: TrackerConfig) -> None:
+        self._tracker = FaceTracker(config)
         self._tracks: tuple[FaceTrack, ...] = ()
 
     @property
@@ -116,6 +116,7 @@ def main() -> int:
     parser.add_argument("--faces", type=int, default=8, help="of the data set")
     parser.add_argument("--frames", type=int, default=90)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--tracker", choices=TRACKERS, default=DEFAULT_TRACKER)
     parser.add_argument("--json", type=Path, metavar="FILE")
     args = parser.parse_args()
     stills = [read_demo_still()]
@@ -124,7 +125,14 @@ def main() -> int:
     engine = open_engine(args.model)
     try:
         rows = {
-            name: measure(engine, stills, camera, n_frames=args.frames, seed=args.seed)
+            name: measure(
+                engine,
+                stills,
+                camera,
+                n_frames=args.frames,
+                seed=args.seed,
+                tracking=TrackerConfig(args.tracker),
+            )
             for name, camera in CAMERAS.items()
         }
     finally:
@@ -134,6 +142,7 @@ def main() -> int:
         "sha256": read_model_file(args.model).sha256,
         "command": "python benchmarks/flicker.py "
         + " ".join(Path(word).name if "/" in word else word for word in sys.argv[1:]),
+        "tracker": args.tracker,
         "n_faces": len(stills),
         "n_frames": args.frames,
         "time_constant_s": DEFAULT_TIME_CONSTANT_S,
@@ -199,12 +208,18 @@ def film(still: U8Array, camera: Camera, *, n_frames: int, seed: int) -> Iterato
 
 
 def measure(
-    engine: Engine, stills: list[U8Array], camera: Camera, *, n_frames: int, seed: int
+    engine: Engine,
+    stills: list[U8Array],
+    camera: Camera,
+    *,
+    n_frames: int,
+    seed: int,
+    tracking: TrackerConfig,
 ) -> dict[str, float | int]:
     """Film every still and return the mean flicker, raw and smoothed."""
     raw, smoothed, n_lost = [], [], 0
     for still in stills:
-        tracker = HeldTracker() if camera.is_held else FaceTracker()
+        tracker = HeldTracker(tracking) if camera.is_held else FaceTracker(tracking)
         config = PipelineConfig(smoothing_s=DEFAULT_TIME_CONSTANT_S)
         pipeline = Pipeline(tracker, SharedEngine(engine), config)
         estimates = []
@@ -247,7 +262,10 @@ def lag_of_a_step() -> float:
 
 def print_report(report: dict) -> None:
     """Print the table."""
-    print(f"{report['model']}: {report['n_faces']} faces, {report['n_frames']} frames each")
+    print(
+        f"{report['model']}, {report['tracker']}: {report['n_faces']} faces, "
+        f"{report['n_frames']} frames each"
+    )
     print(f"{'camera':<44} {'raw':>8} {'worst':>8} {'smoothed':>9} {'no face':>8}")
     for name, row in report["cameras"].items():
         print(

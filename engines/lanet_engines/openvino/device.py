@@ -47,6 +47,8 @@ def runtime_properties(device: str, precision: str, options: OpenOptions) -> dic
         properties["CACHE_DIR"] = str(EngineCache(options.cache_folder).runtime_folder(BACKEND))
     elif options.threads is not None:
         properties["INFERENCE_NUM_THREADS"] = options.threads
+        # Pinned, the threads of two networks would share the first core and leave the others idle.
+        properties["ENABLE_CPU_PINNING"] = False
     return properties
 
 
