@@ -94,13 +94,11 @@ class TrackerConfig:
     Attributes:
         name: One of `TRACKERS`: network by network with OpenVINO, or MediaPipe's own graph.
         device: As OpenVINO names it; None for the CPU. MediaPipe takes the CPU.
-        precision: "fp32", "fp16" or "bf16"; None for fp32. MediaPipe takes fp32.
         threads: CPU threads of OpenVINO; None shares the machine with the expression model.
     """
 
     name: str = DEFAULT_TRACKER
     device: str | None = None
-    precision: str | None = None
     threads: int | None = None
 
 

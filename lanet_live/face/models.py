@@ -17,7 +17,7 @@ class TrackerInfo:
         name: One of `lanet_live.config.TRACKERS`.
         runtime_version: Of OpenVINO or MediaPipe.
         device: As the runtime names it.
-        precision: "fp32", "fp16" or "bf16".
+        precision: "fp32", or "fp16" on a device without it.
     """
 
     name: str
@@ -79,7 +79,6 @@ def open_face_models(config: TrackerConfig, *, with_blendshapes: bool = False) -
 
         options = OpenOptions(
             device=config.device,
-            precision=config.precision,
             threads=config.threads or share_threads(usable_processors())[0],
         )
         return NetworkFaceModels(options, with_blendshapes=with_blendshapes)

@@ -103,7 +103,7 @@ def build_pipeline_factory(
     model_path = loaded.path
 
     def create(facts: SourceFacts) -> Pipeline:
-        # Imported here: it brings MediaPipe, which the command line's help must not wait for.
+        # Imported here: they bring runtimes, which the command line's help must not wait for.
         import cv2
 
         from lanet_live.face.tracker import FaceTracker

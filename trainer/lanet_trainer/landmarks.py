@@ -11,8 +11,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lanet_live.config import TrackerConfig
 from lanet_live.face.alignment import transform_points
-from lanet_live.face.landmarker import FaceLandmarker, RunningMode
+from lanet_live.face.models import open_face_models
 from lanet_live.face.portrait import PlausibleFace, Showing, show
 from lanet_live.face.still import StillFaceFinder
 from lanet_trainer.surroundings import surround
@@ -85,8 +86,10 @@ class TrainingFaceFinder:
     """
 
     def __init__(self) -> None:
-        self._landmarker = FaceLandmarker(
-            RunningMode.IMAGE,
+        # What runs them in the app runs them here, so that both see the same crops.
+        self._models = open_face_models(TrackerConfig())
+        self._landmarker = self._models.open_landmarker(
+            max_faces=1,
             min_detection_confidence=_CONFIDENCE,
             min_presence_confidence=_CONFIDENCE,
         )
@@ -120,6 +123,7 @@ class TrainingFaceFinder:
         self._landmarker.close()
         if self._still is not None:
             self._still.close()
+        self._models.close()
 
     def _find_in_box(
         self, picture_bgr: U8Array, box_xyxy_px: tuple[float, float, float, float]
@@ -166,7 +170,7 @@ class TrainingFaceFinder:
 
     def _find_by_search(self, picture_bgr: U8Array) -> F32Array | None:
         if self._still is None:
-            self._still = StillFaceFinder()
+            self._still = StillFaceFinder(self._models)
         faces = self._still.find(picture_bgr)
         if not faces:
             return None

@@ -1,11 +1,14 @@
 """The networks against MediaPipe's graph on real pictures, and what following with them means."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from itertools import islice
 
 import av
 import cv2
 import numpy as np
+import psutil
 import pytest
 
 from lanet_engines.options import OpenOptions
@@ -188,6 +191,38 @@ def test_every_run_gives_the_same_numbers(demo) -> None:
         )
         tracker.close()
     assert np.array_equal(runs[0], runs[1])
+
+
+def test_mediapipe_is_not_even_loaded() -> None:
+    """Its graph, its reports and its chatter stay out of the usual way."""
+    program = (
+        "import sys, numpy as np\n"
+        "from lanet_live.config import TrackerConfig\n"
+        "from lanet_live.face.tracker import FaceTracker\n"
+        "from lanet_live.records import Frame\n"
+        "tracker = FaceTracker(TrackerConfig('openvino'))\n"
+        "tracker.update(Frame(np.zeros((360, 640, 3), np.uint8), 0, 0.0, 0.0, 'black'))\n"
+        "tracker.close()\n"
+        "print([name for name in sys.modules if name.split('.')[0] == 'mediapipe'])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+    assert done.stderr == ""
+
+
+def test_memory_does_not_grow_with_the_frames(demo) -> None:
+    tracker = FaceTracker(TrackerConfig("openvino"), with_blendshapes=True)
+    process = psutil.Process()
+    before = 0
+    for index in range(6 * len(demo)):
+        if index == 2 * len(demo):
+            before = process.memory_info().rss
+        tracker.update(Frame(demo[index % len(demo)], index, index / 25, 0.0, "demo"))
+    growth_mb = (process.memory_info().rss - before) / 1e6
+    tracker.close()
+    assert growth_mb < 5.0
 
 
 @pytest.mark.parametrize("name", ["openvino", "mediapipe"])
