@@ -35,7 +35,7 @@ from lanet_live.face.tracker import FaceTracker
 from lanet_live.records import ExpressionEstimate, Frame
 from lanet_live.run.pipeline import Pipeline
 from lanet_trainer.datasets.prepared import PreparedSplit, open_prepared
-from lanet_trainer.errors import TrainerError
+from lanet_trainer.errors import ConfigError, TrainerError
 from lanet_trainer.evaluation.conformal import (
     aps_scores,
     conformal_quantile,
@@ -46,6 +46,9 @@ from lanet_trainer.evaluation.conformal import (
 from lanet_trainer.evaluation.degradations import CLEAN, STRENGTHS
 from lanet_trainer.evaluation.evaluate import draw_sample
 from lanet_trainer.evaluation.reliability import degraded_pictures, largest_face
+from lanet_trainer.training.fit import plain_command
+
+PROGRAM = "python benchmarks/prediction_sets.py"
 
 F64Array = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -103,21 +106,26 @@ def main() -> int:
     args = parser.parse_args()
     try:
         model = read_model_file(args.model)
-        faces = estimate_all(args, model.spec.labels)
+        names = [open_prepared(folder).name for folder in args.data]
+        labels, shares = model.spec.labels, model.spec.class_shares
+        if shares is None:
+            raise ConfigError(
+                "The model declares no class shares: lanet-train export --class-shares."
+            )
+        faces = estimate_all(args, labels)
     except (EngineError, TrainerError) as error:
         print(f"prediction_sets: {error}", file=sys.stderr)
         return 2
-    names = [Path(folder).name for folder in args.data]
     report = {
         "kind": "prediction sets",
         "model": model.spec.name,
         "measured_on_sha256": model.sha256,
-        "labels": list(model.spec.labels),
+        "labels": list(labels),
         "data": {name: int(((faces.domain == k) & (faces.kind == CLEAN)).sum())
                  for k, name in enumerate(names)},
         "coverage": args.coverage,
-        **measure_all(faces, names, args.coverage, model.spec.labels),
-        "command": " ".join(["python", *sys.argv]),
+        **measure_all(faces, names, args.coverage, labels, np.array(shares)),
+        "command": plain_command(sys.argv).replace("lanet-train", PROGRAM, 1),
     }  # fmt: skip
     args.out.mkdir(parents=True, exist_ok=True)
     text = json.dumps(report, indent=1, ensure_ascii=False) + "\n"
@@ -259,12 +267,15 @@ def class_thresholds(part: Faces, coverage: float) -> F64Array:
 
 
 def measure_all(
-    faces: Faces, names: Sequence[str], coverage: float, labels: tuple[str, ...]
+    faces: Faces,
+    names: Sequence[str],
+    coverage: float,
+    labels: tuple[str, ...],
+    class_shares: F64Array,
 ) -> dict[str, Any]:
     """Fit and measure every way over all halvings, and fit the chosen one on everything."""
     clean = faces.where(faces.kind == CLEAN)
-    shares = np.bincount(clean.label[clean.domain == 0], minlength=len(labels)) + 1.0
-    ways = ways_of(coverage, shares / shares.sum())
+    ways = ways_of(coverage, class_shares)
     pooled: dict[str, list[tuple[Faces, BoolArray]]] = {name: [] for name in ways}
     rng = np.random.default_rng(0)
     for _ in range(N_HALVINGS):

@@ -33,6 +33,9 @@ from lanet_trainer.datasets.prepared import open_prepared
 from lanet_trainer.errors import TrainerError
 from lanet_trainer.evaluation.evaluate import draw_sample
 from lanet_trainer.export.promises import answer_pictures
+from lanet_trainer.training.fit import plain_command
+
+PROGRAM = "python benchmarks/prior_shift.py"
 
 F64Array = NDArray[np.float64]
 I64Array = NDArray[np.int64]
@@ -87,13 +90,14 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
         "class_shares": list(spec.class_shares),
         "n_draws": N_DRAWS,
         "pictures": "whole pictures end to end" if args.end_to_end else "prepared crops",
-        "command": " ".join(["python", *sys.argv]),
+        "command": plain_command(sys.argv).replace("lanet-train", PROGRAM, 1),
         "balanced": {},
         "mixtures": {},
     }
     for folder in (args.home, args.away):
-        name = Path(folder).name
-        split = draw_sample(open_prepared(folder).split("valid"), None, seed=0)
+        dataset = open_prepared(folder)
+        name = dataset.name
+        split = draw_sample(dataset.split("valid"), None, seed=0)
         probabilities, labels = answer_pictures(
             model.path, spec, split, is_end_to_end=args.end_to_end
         )

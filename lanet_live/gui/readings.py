@@ -1,14 +1,10 @@
 """One face as the window shows it: the estimate, its name, and what the user asked to see of it."""
 
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 
 from lanet_live.records import ExpressionEstimate, F64Array
-
-# More classes than these make a text too long for a card; two and "so many more" then stand there.
-_MOST_NAMED: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +48,9 @@ class FaceReading:
         rest = self.estimate.prediction_set
         if len(rest) < 2 or self.is_corrected:
             return f"{label.capitalize()} {probability * 100:.0f} %"
-        if len(rest) > _MOST_NAMED:
-            names = f"{', '.join(rest[: _MOST_NAMED - 1])} or {len(rest) - _MOST_NAMED + 1} more"
-        else:
-            names = f"{', '.join(rest[:-1])} or {rest[-1]}"
-        return names.capitalize()
+        # Three names are too long for a card.
+        others = rest[1] if len(rest) == 2 else f"{len(rest) - 1} others"
+        return f"{rest[0].capitalize()} or {others}"
 
     @property
     def why_unreliable(self) -> str:

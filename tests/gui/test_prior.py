@@ -64,14 +64,14 @@ def test_the_choice_corrects_what_is_shown_and_says_so_and_keeps_the_raw_values(
     live.actions_by_key["prior"].trigger()
     live_window.wait(lambda: live.prior.dialog.table.rowCount() == 8)
     assert live.prior.dialog.table.item(1, 1).text() == "27.0 %"
-    choose(live_window, "Balanced: all alike")
+    choose(live_window, "Balanced")
     live_window.wait(lambda: live.book.faces[0].reading.note == "class shares balanced")
     reading = live.book.faces[0].reading
     raw = reading.estimate.probabilities
     weights = raw / np.array(SHARES)
     np.testing.assert_allclose(reading.shown, weights / weights.sum())
     assert live.prior.dialog.table.item(1, 2).text() == "12.5 %"
-    choose(live_window, "As the model was fitted")
+    choose(live_window, "As fitted")
     live_window.wait(lambda: live.book.faces[0].reading.note == "")
     assert live.run.setup.prior == "fitted"
 
@@ -79,7 +79,7 @@ def test_the_choice_corrects_what_is_shown_and_says_so_and_keeps_the_raw_values(
 def test_a_recording_gets_the_columns_and_locks_the_choice(live_window):
     live = live_window.live
     live.prior.show()
-    choose(live_window, "Balanced: all alike")
+    choose(live_window, "Balanced")
     live.recording.toggle()
     assert not live.prior.dialog.box.isEnabled()
     assert "recording" in live.prior.dialog.text
@@ -145,8 +145,8 @@ def test_a_file_that_is_not_usable_is_told_and_nothing_changes(live_window, tmp_
         ((), "Contempt 22 %"),
         (("contempt",), "Contempt 22 %"),
         (("contempt", "fear"), "Contempt or fear"),
-        (("contempt", "fear", "disgust"), "Contempt, fear or disgust"),
-        (("contempt", "fear", "disgust", "anger"), "Contempt, fear or 2 more"),
+        (("contempt", "fear", "disgust"), "Contempt or 2 others"),
+        (("contempt", "fear", "disgust", "anger"), "Contempt or 3 others"),
     ],
 )
 def test_the_card_answers_with_the_classes_that_remain_possible(qtbot, classes, answer):
@@ -181,7 +181,7 @@ def test_the_options_of_an_item_have_the_choice(qtbot, tmp_path):
     changes = []
     form.edited.connect(changes.append)
     form.show_options(AnalysisOptions(prior=BALANCED), has_time=True)
-    assert form.prior.currentText() == "Balanced: all alike"
+    assert form.prior.currentText() == "Balanced"
     assert not changes
     form.prior.activated.emit(0)
     assert changes[0](AnalysisOptions(prior=BALANCED)).prior == PriorConfig()

@@ -10,8 +10,8 @@ from lanet_live.config import BALANCED, FITTED, PriorConfig
 from lanet_live.errors import LanetLiveError
 from lanet_live.expression.prior import read_prior_file
 
-_FITTED: Final = "As the model was fitted"
-_BALANCED: Final = "Balanced: all alike"
+_FITTED: Final = "As fitted"
+_BALANCED: Final = "Balanced"
 _FROM_FILE: Final = "From a file…"
 _FILTER: Final = "Class shares (*.csv *.json);;All files (*)"
 
