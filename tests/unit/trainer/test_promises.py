@@ -29,7 +29,7 @@ def test_shares_are_counted_where_the_model_was_calibrated(tmp_path: Path, model
     by_label = declare_shares(spec, data)
     # Ten pictures of four classes in turn: 3, 3, 2, 2 in the order of the data.
     assert by_label.class_shares == (0.2, 0.2, 0.3, 0.3)
-    assert by_label.provenance["class_shares_from"] == "data valid, labels"
+    assert by_label.provenance["class_shares_from"] == "tiny valid, labels"
     fitted_on_votes = replace(spec, provenance={"temperature_fitted_on": {"targets": "votes"}})
     by_vote = declare_shares(fitted_on_votes, data).class_shares
     assert by_vote == (0.22, 0.22, 0.28, 0.28)

@@ -47,9 +47,10 @@ def declare_shares(spec: ModelSpec, source: Path) -> ModelSpec:
         DataError: The data set is not readable.
     """
     if source.is_dir():
-        split = open_prepared(str(source)).split(SPLIT)
+        dataset = open_prepared(str(source))
+        split = dataset.split(SPLIT)
         shares = _count(spec, split)
-        said = f"{source.name} {SPLIT}, {_targets(spec, split)}"
+        said = f"{dataset.name} {SPLIT}, {_targets(spec, split)}"
     else:
         given = dict(read_prior_file(source).shares)
         _check_classes(spec, tuple(given), source)
@@ -96,10 +97,11 @@ def fit_sets(
     domains: list[tuple[F64Array, I64Array]] = []
     fitted_on: list[dict[str, Any]] = []
     for folder in folders:
-        split = draw_sample(open_prepared(folder).split(SPLIT), None, seed=0)
+        dataset = open_prepared(folder)
+        split = draw_sample(dataset.split(SPLIT), None, seed=0)
         _check_classes(spec, split.class_names, Path(folder))
         domains.append(answer_pictures(model.path, spec, split, is_end_to_end=is_end_to_end))
-        fitted_on.append({"data": f"{Path(folder).name} {SPLIT}", "n_faces": len(domains[-1][1])})
+        fitted_on.append({"data": f"{dataset.name} {SPLIT}", "n_faces": len(domains[-1][1])})
     thresholds = fit_over_domains(domains, coverage)
     evidence = {
         "score": "LAC",
