@@ -109,7 +109,7 @@ def test_smoothing_adds_columns_and_changes_none(
     run_program(*common, "--out", tmp_path / "smooth", "--smooth")
     raw = read_rows(tmp_path / "raw" / "demo.csv")
     smooth = read_rows(tmp_path / "smooth" / "demo.csv")
-    assert list(smooth[0])[25:] == [f"{label}_smoothed" for label in LABELS]
+    assert list(smooth[0])[len(raw[0]) :] == [f"{label}_smoothed" for label in LABELS]
     assert [{name: row[name] for name in raw[0]} for row in smooth] == raw
 
 
