@@ -31,6 +31,10 @@ _COMMANDS = {
         "lanet_trainer.commands.judge",
         "measure several models side by side on several data sets",
     ),
+    "refit": (
+        "lanet_trainer.commands.refit",
+        "fit the classifier of an exported model anew on further data sets",
+    ),
     "calibrate": (
         "lanet_trainer.commands.calibrate",
         "fit a model's confidence and thresholds on several data sets",
