@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
-TEST_EXTRAS := train,dev,onnxruntime,tensorrt,int8,parquet,xlsx,lsl
+TEST_EXTRAS := train,dev,onnxruntime,tensorrt,int8,xlsx,lsl
 
 .PHONY: demo test lint check bench clean
 

@@ -35,7 +35,7 @@ from lanet_live.sinks.jsonl import JsonLinesSink
 from lanet_live.sinks.lsl import LslSink, require_pylsl
 from lanet_live.sinks.metadata import MetadataFile, RunSettings, RunSetup
 from lanet_live.sinks.output_file import sink_error
-from lanet_live.sinks.parquet import ParquetSink, require_pyarrow
+from lanet_live.sinks.parquet import ParquetSink
 from lanet_live.sinks.plot import PlotSink
 from lanet_live.sinks.table import TableLayout
 
@@ -56,16 +56,14 @@ class Exporter:
         config: With `export` set.
 
     Raises:
-        ConfigError: The model does not fit this version or the class shares, or pyarrow is
-            missing for Parquet or pylsl for LSL.
+        ConfigError: The model does not fit this version or the class shares, or pylsl is
+            missing for LSL.
         EngineError: The model is not usable.
     """
 
     def __init__(self, config: LiveConfig) -> None:
         if config.export is None:
             raise ValueError("config.export must be set")
-        if "parquet" in config.export.formats:
-            require_pyarrow()
         if config.with_lsl:
             require_pylsl()
         self._config = config

@@ -25,7 +25,7 @@ from lanet_live.review.edits import Edits
 from lanet_live.review.export_watch import ExportWatch
 from lanet_live.review.recording import Recording
 from lanet_live.review.reviewed import Reviewed, review
-from lanet_live.review.table import NO_FACE
+from lanet_live.review.table import NO_FACE, is_parquet, read_column_names
 from lanet_live.sessions.events import EXCLUDED, write_events
 from lanet_live.sinks.output_file import published
 from lanet_live.sinks.table import Column, TableLayout
@@ -76,7 +76,7 @@ def export_table(
     if path.resolve() == recording.table_path.resolve():
         raise ConfigError(f"{path} is the recording itself, which is never changed.")
     # A table that was exported from a review before has the column already.
-    recorded = [name for name in _header(recording) if name != NAME_COLUMN]
+    recorded = [name for name in read_column_names(recording.table_path) if name != NAME_COLUMN]
     header = (*recorded, *_corrected_names(recording), NAME_COLUMN)
     reviewed = review(recording, edits)
     is_kept = _kept(recording, reviewed, span or ExportSpan())
@@ -123,7 +123,7 @@ def _edited_rows(
     recording: Recording, edits: Edits, reviewed: Reviewed, is_kept: NDArray[np.bool_]
 ) -> Iterator[_Row]:
     table = recording.table
-    header = _header(recording)
+    header = read_column_names(recording.table_path)
     face_place, reliable_place = header.index("face_id"), header.index("reliable")
     name_place = header.index(NAME_COLUMN) if NAME_COLUMN in header else len(header)
     names = {face_id: edits.name_of(face_id) for face_id in reviewed.face_ids}
@@ -151,19 +151,9 @@ def _corrected_names(recording: Recording) -> tuple[str, ...]:
     return CorrectedFields(path).names if path else ()
 
 
-def _header(recording: Recording) -> tuple[str, ...]:
-    path = recording.table_path
-    if path.suffix.lower() == ".parquet":
-        from pyarrow import parquet
-
-        return tuple(parquet.read_schema(path).names)
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        return tuple(next(csv.reader(file)))
-
-
 def _recorded_rows(recording: Recording) -> Iterator[_Row]:
     path = recording.table_path
-    if path.suffix.lower() == ".parquet":
+    if is_parquet(path):
         yield from _parquet_rows(path)
         return
     with path.open(encoding="utf-8-sig", newline="") as file:
@@ -213,9 +203,6 @@ def _write_csv(path: Path, header: Sequence[str], rows: _Counted) -> None:
 
 
 def _write_parquet(path: Path, header: Sequence[str], rows: _Counted) -> None:
-    from lanet_live.sinks.parquet import require_pyarrow
-
-    require_pyarrow()
     import pyarrow as pa
     from pyarrow import parquet
 

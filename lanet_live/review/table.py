@@ -75,8 +75,7 @@ def read_frame_table(path: Path, labels: Sequence[str] | None = None) -> FrameTa
     Raises:
         ConfigError: It is no such table.
     """
-    is_parquet = path.suffix.lower() == ".parquet"
-    header = _parquet_header(path) if is_parquet else read_header(path)
+    header = read_column_names(path)
     classes = tuple(labels) if labels is not None else _classes_of(header, path)
     missing = [name for name in (*_NEEDED, *classes) if name not in header]
     if missing:
@@ -84,7 +83,7 @@ def read_frame_table(path: Path, labels: Sequence[str] | None = None) -> FrameTa
             f"{path} is no table of LA-Net Live: it has no column {', '.join(missing[:4])}."
         )
     wanted = (*_NEEDED, *classes)
-    table = _read_parquet(path, wanted) if is_parquet else read_numbers(path, wanted)
+    table = _read_parquet(path, wanted) if is_parquet(path) else read_numbers(path, wanted)
     return _checked(table, classes, path)
 
 
@@ -134,10 +133,19 @@ def _whole(columns: Mapping[str, F64Array], name: str, path: Path) -> NDArray[np
     return values.astype(np.int64)
 
 
-def _parquet_header(path: Path) -> tuple[str, ...]:
-    from lanet_live.sinks.parquet import require_pyarrow
+def is_parquet(path: Path) -> bool:
+    """Return whether a table is Parquet by its name; it is CSV otherwise."""
+    return path.suffix.lower() == ".parquet"
 
-    require_pyarrow()
+
+def read_column_names(path: Path) -> tuple[str, ...]:
+    """Return the names of a table's columns, CSV or Parquet.
+
+    Raises:
+        ConfigError: It cannot be read or names none.
+    """
+    if not is_parquet(path):
+        return read_header(path)
     import pyarrow as pa
     from pyarrow import parquet
 

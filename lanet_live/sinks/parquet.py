@@ -1,4 +1,4 @@
-"""The table as Parquet, for large exports. Needs pyarrow, the extra [parquet].
+"""The table as Parquet, for large exports.
 
 A Parquet file cannot be read before its footer is written at the very end. So rows first go to
 `<name>.arrows`, an Arrow stream that stays readable up to its last batch whatever happens, and
@@ -10,7 +10,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-from lanet_live.errors import ConfigError
 from lanet_live.records import FrameResult
 from lanet_live.sinks.output_file import AppendFile, published, sink_error
 from lanet_live.sinks.table import Column, TableLayout, Value
@@ -18,16 +17,6 @@ from lanet_live.sinks.table import Column, TableLayout, Value
 _FLUSH_EVERY_S = 0.5
 _MAX_BATCH_ROWS = 500
 _ROW_GROUP_ROWS = 20_000
-
-
-def require_pyarrow() -> None:
-    """Raise `ConfigError` unless pyarrow is installed."""
-    try:
-        import pyarrow  # noqa: F401
-    except ImportError as error:
-        raise ConfigError(
-            "Parquet files need pyarrow; install it with: pip install 'lanet-live[parquet]'"
-        ) from error
 
 
 def stream_path_of(path: Path) -> Path:
@@ -42,13 +31,9 @@ class ParquetSink:
         path: The Parquet file.
         layout: Its columns.
         overwrite: Replace a file that is there.
-
-    Raises:
-        ConfigError: pyarrow is not installed.
     """
 
     def __init__(self, path: Path, layout: TableLayout, *, overwrite: bool = False) -> None:
-        require_pyarrow()
         self.path = path
         self.stream_path = stream_path_of(path)
         self._layout = layout

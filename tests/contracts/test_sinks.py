@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow
 import pytest
 
 from lanet_live.errors import SinkError
@@ -31,8 +32,6 @@ SINKS: dict[str, Callable[[Path, bool], ResultSink]] = {
 
 @pytest.fixture(params=SINKS)
 def make_sink(request: pytest.FixtureRequest) -> Callable[[Path, bool], ResultSink]:
-    if request.param == "parquet":
-        pytest.importorskip("pyarrow")
     return SINKS[request.param]
 
 
@@ -139,7 +138,6 @@ class TestNoRoomLeft:
         assert [o["frame"] for o in objects] == list(range(len(objects)))
 
     def test_parquet_leaves_a_readable_stream_and_no_parquet_file(self, tmp_path: Path) -> None:
-        pyarrow = pytest.importorskip("pyarrow")
         path = tmp_path / "a.parquet"
         assert "ends early" in fill_up("parquet", path, 300_000)
         assert not path.exists()

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow
 import pytest
 
 from benchmarks.looped_clip import loop_clip
@@ -66,7 +67,6 @@ def wait_for_rows(path: Path, n_rows: int) -> None:
 def test_a_killed_run_leaves_files_that_can_be_read(
     start_program, long_clip: Path, tmp_path: Path
 ) -> None:
-    pyarrow = pytest.importorskip("pyarrow")
     process = start_program(
         "--video", long_clip, "--out", tmp_path, "--export", "csv", "jsonl", "parquet", "video",
         "plot",

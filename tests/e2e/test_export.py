@@ -49,7 +49,6 @@ def assert_rows_are_sound(rows: Rows) -> None:
 def test_a_clip_becomes_every_kind_of_file(
     run_program: RunProgram, demo_clip: Path, tmp_path: Path
 ) -> None:
-    pytest.importorskip("pyarrow")
     ran = run_program(
         "--video", demo_clip, "--duration", "1", "--out", tmp_path,
         "--export", "csv", "jsonl", "parquet", "video", "plot",
@@ -70,7 +69,6 @@ def test_all_tables_hold_the_same_values(
     run_program: RunProgram, demo_clip: Path, tmp_path: Path
 ) -> None:
     pandas = pytest.importorskip("pandas")
-    pytest.importorskip("pyarrow")
     ran = run_program(
         "--video", demo_clip, "--duration", "0.4", "--out", tmp_path, "--columns", "full",
         "--export", "csv", "jsonl", "parquet",

@@ -4,6 +4,7 @@ import csv
 
 import numpy as np
 import pytest
+from pyarrow import parquet
 
 from lanet_live.review.export_table import ExportSpan, export_table
 from lanet_live.review.plot import draw_review
@@ -72,7 +73,6 @@ def test_the_export_keeps_the_measured_values_and_adds_the_corrected_ones(
 
 
 def test_corrected_columns_are_numbers_in_parquet(recording, tmp_path):
-    parquet = pytest.importorskip("pyarrow.parquet")
     chosen = choose_values(recording, is_corrected=True)
     export_table(tmp_path / "t.parquet", chosen, recording.edits)
     table = parquet.read_table(tmp_path / "t.parquet")

@@ -36,6 +36,23 @@ def test_empty_fields_are_nan_and_texts_are_passed_over(tmp_path):
     np.testing.assert_array_equal(columns["b"], [1, np.nan])
 
 
+def test_blank_fields_beside_numbers_are_nan(tmp_path):
+    path = write(tmp_path, "a,b\n  ,1\n2.5,2\n,3\n")
+    np.testing.assert_array_equal(read_numbers(path, ["a"]).columns["a"], [np.nan, 2.5, np.nan])
+
+
+@pytest.mark.parametrize("text", ["a,b\n", "a,b", "a,b\n\n", "a,b\n1"])
+def test_a_table_without_rows_is_empty(tmp_path, text):
+    table = read_numbers(write(tmp_path, text), ["b"])
+    assert (table.columns["b"].shape, table.columns["b"].dtype) == ((0,), np.float64)
+    assert table.n_rows == 0
+
+
+def test_a_byte_order_mark_quoted_line_ends_and_equal_names_are_understood(tmp_path):
+    path = write(tmp_path, '\ufeffa,word,a\n1,"x\ny",2\n\n3,"NA",NaN\n')
+    assert read_numbers(path, ["a"]).columns["a"].tolist() == [1, 3]
+
+
 def test_windows_line_ends_and_quotes_are_understood(tmp_path):
     path = write(tmp_path, 'a,word,b\r\n1,"x, y",2\r\n3,z,4\r\n')
     assert read_numbers(path, ["b"]).columns["b"].tolist() == [2, 4]
@@ -60,6 +77,6 @@ def test_what_is_no_table_says_so(tmp_path, text):
 
 
 def test_a_table_larger_than_a_block_is_read_whole(tmp_path, monkeypatch):
-    monkeypatch.setattr("lanet_live.review.decimal_csv._BLOCK_BYTES", 7)
+    monkeypatch.setattr("lanet_live.review.decimal_csv._BLOCK_BYTES", 16)
     path = write(tmp_path, "a,b\n" + "".join(f"{i}.25,{i}\n" for i in range(100)))
     assert read_numbers(path, ["a"]).columns["a"].tolist() == [i + 0.25 for i in range(100)]

@@ -68,7 +68,8 @@ def test_a_part_is_written_with_its_events_beside(tmp_path, recording):
 @pytest.mark.parametrize("suffix", [".parquet", ".xlsx"])
 def test_other_formats_hold_the_same_numbers(tmp_path, recording, suffix):
     pandas = pytest.importorskip("pandas")
-    pytest.importorskip("pyarrow" if suffix == ".parquet" else "openpyxl")
+    if suffix == ".xlsx":
+        pytest.importorskip("openpyxl")
     export_table(tmp_path / "out.csv", recording, recording.edits)
     export_table(tmp_path / f"out{suffix}", recording, recording.edits)
     as_csv = pandas.read_csv(tmp_path / "out.csv")
@@ -78,7 +79,6 @@ def test_other_formats_hold_the_same_numbers(tmp_path, recording, suffix):
 
 
 def test_an_exported_parquet_table_can_be_reviewed_again(tmp_path, recording):
-    pytest.importorskip("pyarrow")
     export_table(tmp_path / "out.parquet", recording, recording.edits)
     again = open_recording(tmp_path / "out.parquet")
     assert again.table.face_id.tolist() == recording.table.face_id.tolist()
