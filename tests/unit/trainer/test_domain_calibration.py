@@ -14,6 +14,7 @@ from lanet_trainer.evaluation.calibration import fit_offsets
 from lanet_trainer.evaluation.domain_calibration import (
     Calibration,
     Domain,
+    Rule,
     cross_fitted,
     fit_calibration,
     measure_calibrations,
@@ -50,11 +51,23 @@ def made_up_domain(n: int, *, overconfidence: float, seed: int, n_persons: int =
     return Domain(faces, np.where(is_found[:, None], logits * overconfidence, np.nan))
 
 
+def test_temperature_alone_leaves_the_first_class_what_it_is() -> None:
+    domains = [
+        made_up_domain(4000, overconfidence=1.0, seed=0),
+        made_up_domain(1500, overconfidence=3.0, seed=1),
+    ]
+    found = fit_calibration(domains, Rule(0.5, with_offsets=False))
+    assert (found.offsets == 0).all()
+    assert 1.0 < found.temperature < 3.0
+    alone = fit_calibration(domains[1:], Rule(0.5, with_offsets=False))
+    assert alone.temperature == pytest.approx(3.0, rel=0.1)
+
+
 def test_each_data_set_has_the_same_weight_however_large() -> None:
     large = made_up_domain(6000, overconfidence=1.0, seed=0)
     small = made_up_domain(1500, overconfidence=3.0, seed=1)
     alone, both, abroad = (
-        fit_calibration(domains, error_share=0.5).temperature
+        fit_calibration(domains, Rule(0.5)).temperature
         for domains in ([large], [large, small], [small])
     )
     assert alone == pytest.approx(1.0, rel=0.1)
@@ -69,7 +82,7 @@ def test_each_data_set_has_the_same_weight_however_large() -> None:
 
 def test_cross_fitted_answers_are_in_order_and_of_every_picture() -> None:
     domain = made_up_domain(3000, overconfidence=2.0, seed=2)
-    answered = cross_fitted(domain, [], error_share=0.5, seed=0)
+    answered = cross_fitted(domain, [], Rule(0.5), seed=0)
     assert np.array_equal(answered.judged.labels, domain.faces.label)
     assert np.array_equal(answered.judged.answered, domain.faces.is_found)
     found = domain.faces.is_found
@@ -84,9 +97,7 @@ def test_a_domain_left_out_is_measured_with_what_the_others_say() -> None:
     home = made_up_domain(2000, overconfidence=1.0, seed=3)
     away = made_up_domain(2000, overconfidence=3.0, seed=4)
     present = Calibration(np.zeros(N_CLASSES), 1.0, Thresholds(0.0, 0.5))
-    ways = measure_calibrations(
-        {"home": home, "away": away}, present, error_share=0.5, n_halvings=1
-    )
+    ways = measure_calibrations({"home": home, "away": away}, present, Rule(0.5), n_halvings=1)
     assert list(ways) == [
         "as it is",
         "fitted on home",

@@ -47,6 +47,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SHARE",
         help="error of reliable estimates, at most this share of that of all; default: 0.5",
     )
+    parser.add_argument(
+        "--temperature-only",
+        action="store_true",
+        help="fit no offsets of the classes: the first classes stay what they are",
+    )
     parser.add_argument("-o", "--model-out", type=Path, metavar="FILE.onnx", help="write the model")
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder to write")
     parser.add_argument("--seed", type=int, default=0, help="of degrading and halves")
@@ -57,6 +62,7 @@ def run(args: argparse.Namespace) -> int:
     from lanet_engines.onnx_model.file import read_model_file
     from lanet_trainer.errors import ConfigError
     from lanet_trainer.evaluation.domain_calibration import (
+        Rule,
         class_shares_of,
         fit_calibration,
         measure_calibrations,
@@ -71,8 +77,9 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError("--degraded must not be negative.")
     model = read_model_file(args.model)
     domains, present = _ask(args)
-    ways = measure_calibrations(domains, present, error_share=args.error_share, seed=args.seed)
-    calibration = fit_calibration(list(domains.values()), error_share=args.error_share)
+    rule = Rule(args.error_share, with_offsets=not args.temperature_only)
+    ways = measure_calibrations(domains, present, rule, seed=args.seed)
+    calibration = fit_calibration(list(domains.values()), rule)
     shares = class_shares_of(list(domains.values()), len(calibration.offsets))
     report = {
         "kind": "calibration",

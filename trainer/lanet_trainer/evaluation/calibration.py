@@ -96,6 +96,26 @@ def fit_offsets(
     return offsets, temperature
 
 
+def fit_temperature_to_labels(
+    logits: F64Array, labels: NDArray[np.int64], weights: F64Array
+) -> float:
+    """Return the temperature that makes the labels most probable, images weighted.
+
+    Args:
+        logits: (N, C), the mean over the model's views.
+        labels: (N,), positions of the classes.
+        weights: Of the images, (N,).
+    """
+    rows = np.arange(len(labels))
+
+    def loss(log_temperature: float) -> float:
+        chosen = softmax(logits, temperature=float(np.exp(log_temperature)))[rows, labels]
+        return float(-np.average(np.log(np.maximum(chosen, 1e-300)), weights=weights))
+
+    found = minimize_scalar(loss, bounds=(np.log(0.1), np.log(10.0)), method="bounded")
+    return float(np.exp(found.x))
+
+
 def soft_nll(logits: F64Array, targets: F64Array, temperature: float) -> float:
     """Return the mean cross-entropy of targets and tempered predictions, in nats."""
     probabilities = np.maximum(softmax(logits, temperature=temperature), 1e-300)

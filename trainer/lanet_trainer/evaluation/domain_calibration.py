@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from lanet_live.expression.uncertainty import normalised_entropy, softmax
 from lanet_trainer.errors import DataError
-from lanet_trainer.evaluation.calibration import fit_offsets
+from lanet_trainer.evaluation.calibration import fit_offsets, fit_temperature_to_labels
 from lanet_trainer.evaluation.degradations import CLEAN
 from lanet_trainer.evaluation.found_faces import FoundFaces
 from lanet_trainer.evaluation.reliability import Trials
@@ -56,6 +56,20 @@ class Domain:
 
 
 @dataclass(frozen=True, slots=True)
+class Rule:
+    """How a calibration is fitted.
+
+    Attributes:
+        error_share: Error of reliable estimates, at most this share of that of all.
+        with_offsets: Fit offsets of the classes as well as the temperature. They help where the
+            class shares of all data sets are alike, and move the home domain where they are not.
+    """
+
+    error_share: float
+    with_offsets: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Calibration:
     """What turns logits into probabilities and says which are reliable.
 
@@ -85,8 +99,8 @@ class Calibration:
         return Pictures(judged, is_reliable)
 
 
-def fit_calibration(domains: Sequence[Domain], *, error_share: float) -> Calibration:
-    """Fit offsets and temperature on the labels, then choose the thresholds.
+def fit_calibration(domains: Sequence[Domain], rule: Rule) -> Calibration:
+    """Fit temperature, and offsets if asked for, on the labels; then choose the thresholds.
 
     Raises:
         DataError: No face was found in any picture.
@@ -95,11 +109,15 @@ def fit_calibration(domains: Sequence[Domain], *, error_share: float) -> Calibra
     logits = np.concatenate([domain.logits for domain in found])
     labels = np.concatenate([domain.faces.label for domain in found])
     weights = np.concatenate([np.full(len(d.logits), 1 / max(1, len(d.logits))) for d in found])
-    offsets, temperature = fit_offsets(logits, labels, weights)
+    if rule.with_offsets:
+        offsets, temperature = fit_offsets(logits, labels, weights)
+    else:
+        offsets = np.zeros(logits.shape[1])
+        temperature = fit_temperature_to_labels(logits, labels, weights)
     calibration = Calibration(offsets, temperature, None)
     try:
         thresholds = choose_thresholds(
-            *(_trials(domain, calibration) for domain in found), error_share=error_share
+            *(_trials(domain, calibration) for domain in found), error_share=rule.error_share
         )
     except DataError:
         # The model or the sample is too small for the rule: nothing is called reliable.
@@ -107,9 +125,7 @@ def fit_calibration(domains: Sequence[Domain], *, error_share: float) -> Calibra
     return Calibration(offsets, temperature, thresholds)
 
 
-def cross_fitted(
-    measured: Domain, others: Sequence[Domain], *, error_share: float, seed: int
-) -> Pictures:
+def cross_fitted(measured: Domain, others: Sequence[Domain], rule: Rule, *, seed: int) -> Pictures:
     """Answer each half of the persons with what was fitted on the other half, of all data sets."""
     domains = (measured, *others)
     generator = np.random.default_rng(seed)
@@ -117,7 +133,7 @@ def cross_fitted(
     pieces, index = [], []
     for is_second in (False, True):
         halves = [d.where(own != is_second) for d, own in zip(domains, first, strict=True)]
-        calibration = fit_calibration(halves, error_share=error_share)
+        calibration = fit_calibration(halves, rule)
         is_measured = first[0] == is_second
         pieces.append(calibration.answer(measured.where(is_measured)))
         index.append(np.flatnonzero(is_measured))
@@ -128,8 +144,8 @@ def cross_fitted(
 def measure_calibrations(
     domains: Mapping[str, Domain],
     present: Calibration,
+    rule: Rule,
     *,
-    error_share: float,
     n_halvings: int = 5,
     seed: int = 0,
 ) -> dict[str, Any]:
@@ -138,7 +154,7 @@ def measure_calibrations(
     Args:
         domains: Name -> pictures; the first is the model's home.
         present: What the model brings along.
-        error_share: Of the `reliable` rule.
+        rule: How to fit.
         n_halvings: Random divisions of the persons the cross-fitted figures are averaged over.
         seed: Of the divisions.
 
@@ -148,14 +164,14 @@ def measure_calibrations(
     names = list(domains)
     home = domains[names[0]]
     seeds = range(seed, seed + n_halvings)
-    at_home = fit_calibration([home], error_share=error_share)
+    at_home = fit_calibration([home], rule)
     rows: dict[str, dict[str, list[Pictures]]] = {
         "as it is": {name: [present.answer(domains[name])] for name in names},
         f"fitted on {names[0]}": {
             name: [
                 at_home.answer(domains[name])
                 if name != names[0]
-                else cross_fitted(home, [], error_share=error_share, seed=s)
+                else cross_fitted(home, [], rule, seed=s)
                 for s in seeds
             ]
             for name in names
@@ -163,18 +179,11 @@ def measure_calibrations(
     }
     if len(names) > 1:
         rows["fitted on all, on other persons"] = {
-            name: [
-                cross_fitted(domains[name], _others(domains, name), error_share=error_share, seed=s)
-                for s in seeds
-            ]
+            name: [cross_fitted(domains[name], _others(domains, name), rule, seed=s) for s in seeds]
             for name in names
         }
         rows["fitted on all but this one"] = {
-            name: [
-                fit_calibration(_others(domains, name), error_share=error_share).answer(
-                    domains[name]
-                )
-            ]
+            name: [fit_calibration(_others(domains, name), rule).answer(domains[name])]
             for name in names
         }
     return {
