@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from lanet_live.face.networks.anchors import decode_detections
+from lanet_live.face.networks.detector import fit_into_square
 from lanet_live.face.networks.region import (
     Region,
     cut_region,
@@ -32,6 +33,23 @@ def test_silence_gives_no_detection() -> None:
     points, scores = decode_detections(*answer(), min_score=0.01, max_overlap=0.3)
     assert points.shape == (0, 8, 2)
     assert scores.shape == (0,)
+
+
+def test_a_picture_is_sampled_from_corner_to_corner_with_halves_rounded_up() -> None:
+    image = np.repeat(np.array([[0, 1, 10, 13, 20, 21]], np.uint8), 3, axis=0)  # 6 x 3
+    image = np.repeat(image[:, :, None], 3, axis=2)
+    square, scale, corner = fit_into_square(image, 4)
+    assert scale == 1.5
+    assert corner.tolist() == [0.0, -1.5]
+    # Columns at 0, 1.5, 3 and 4.5; rows at -1.5, 0, 1.5 and 3: outside, inside, inside, outside.
+    assert square[:, :, 0].tolist() == [[0] * 4, [0, 6, 13, 21], [0, 6, 13, 21], [0] * 4]
+
+
+def test_a_picture_as_large_as_the_square_stays_as_it_is() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (128, 128, 3), dtype=np.uint8)
+    square, scale, corner = fit_into_square(image, 128)
+    assert np.array_equal(square, image)
+    assert (scale, corner.tolist()) == (1.0, [0.0, 0.0])
 
 
 def test_an_anchor_of_each_grid_stands_in_the_middle_of_its_cell() -> None:

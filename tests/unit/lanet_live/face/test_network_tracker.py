@@ -73,13 +73,15 @@ def test_the_depth_of_a_face_does_not_depend_on_its_tilt(models, demo) -> None:
     assert spans == pytest.approx([spans[0]] * 3, rel=0.05)
 
 
-def test_the_detector_gives_mediapipes_own_answer(models, demo) -> None:
+@pytest.mark.parametrize("size_wh", [(640, 360), (288, 288), (211, 300)])
+def test_the_detector_gives_mediapipes_own_answer(models, demo, size_wh: tuple[int, int]) -> None:
+    image = cv2.resize(demo[0], size_wh, interpolation=cv2.INTER_CUBIC)
     graph = FaceDetector(min_confidence=0.5)
-    (true,) = graph.detect(demo[0])
+    (true,) = graph.detect(image)
     graph.close()
-    (found,) = models.open_detector(min_confidence=0.5).detect(demo[0])
-    assert found.score == pytest.approx(true.score, abs=0.005)
-    assert np.abs(found.keypoints_px - true.keypoints_px).max() < 0.5
+    (found,) = models.open_detector(min_confidence=0.5).detect(image)
+    assert found.score == pytest.approx(true.score, abs=1e-4)
+    assert np.abs(found.keypoints_px - true.keypoints_px).max() < 0.01
     assert np.abs(found.box_xyxy_px - true.box_xyxy_px).max() < 2.0  # its boxes are whole pixels
 
 
