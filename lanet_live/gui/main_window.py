@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QByteArray, QUrl
+from PySide6.QtCore import QByteArray, QSize, QUrl
 from PySide6.QtGui import QCloseEvent, QDesktopServices, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
@@ -197,7 +197,8 @@ class MainWindow(QMainWindow):
         return shell
 
     def _restore(self) -> None:
-        self.resize(1280, 800)
+        # What lies below the edge of a small or scaled screen cannot be reached.
+        self.resize(QSize(1280, 800).boundedTo(self.screen().availableSize()))
         geometry = self._settings.text("geometry")
         if geometry:
             self.restoreGeometry(QByteArray.fromBase64(QByteArray(geometry.encode())))

@@ -31,6 +31,7 @@ _INTRODUCTION: Final = (
     f"the camera with a relaxed face for {CAPTURE_S:.0f} seconds; what the resting face shows is "
     "then taken off. The raw values are kept and recorded as well."
 )
+_NO_FACE: Final = "No face is in the picture."
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,4 +235,6 @@ class BaselineDialog(QDialog):
         self._use.setEnabled(has_face and is_idle and self._saved.count() > 0)
         self._delete.setEnabled(is_idle and self._saved.count() > 0)
         if not has_face and is_idle:
-            self._result.setText("No face is in the picture.")
+            self._result.setText(_NO_FACE)
+        elif has_face and self._result.text() == _NO_FACE:
+            self._result.clear()

@@ -67,10 +67,15 @@ class TimelinePanel(QFrame):
         self.timeline.set_lanes(())
 
     def take_labels(self) -> None:
-        """Take up the classes once the book knows them."""
-        if self._book.labels != self.legend.labels:
-            self.legend.set_labels(self._book.labels)
+        """Take up the classes once the book knows them.
+
+        The timeline is asked, not the legend: the legend keeps the classes of the run before,
+        while the timeline begins every run without any.
+        """
+        if self._book.labels != self.timeline.labels:
             self.timeline.set_histories(self._book.histories, self._book.labels)
+        if self._book.labels and self._book.labels != self.legend.labels:
+            self.legend.set_labels(self._book.labels)
 
     def set_lanes(self, face_ids: tuple[int, ...]) -> None:
         """Show these faces."""

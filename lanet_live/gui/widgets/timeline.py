@@ -121,6 +121,11 @@ class Timeline(QWidget):
         self._faint = labels
         self.refresh()
 
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Class names of the histories on show; empty before they are known."""
+        return self._labels
+
     # Where to look --------------------------------------------------------------------------
 
     @property
