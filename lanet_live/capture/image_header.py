@@ -1,4 +1,8 @@
-"""Size of a picture from its header, so that a trap is refused before memory is asked for."""
+"""Size of a picture from its header, so that a trap is refused before memory is asked for.
+
+Not Pillow: it allocates the canvas of a WebP when it opens one, and its limit on pixels, which is
+below the 200 megapixels of phone cameras, can only be changed for the whole process.
+"""
 
 import struct
 from typing import Final

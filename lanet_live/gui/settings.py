@@ -1,4 +1,8 @@
-"""What the window remembers between runs. A broken file never keeps the window from opening."""
+"""What the window remembers between runs. A broken file never keeps the window from opening.
+
+Not QSettings: its INI files turn numbers and flags into text, so that a value of the wrong type
+cannot be recognised, and on Windows it writes to the registry.
+"""
 
 import json
 import logging

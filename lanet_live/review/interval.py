@@ -2,7 +2,8 @@
 
 Thirty frames of one smile are no thirty observations. So blocks of neighbouring rows, not rows,
 are drawn with replacement (block bootstrap, Carlstein 1986), and a block spans several times the
-time over which the series remembers itself.
+time over which the series remembers itself. `scipy.stats.bootstrap` draws single rows, which would
+make the interval far too narrow.
 """
 
 from dataclasses import dataclass

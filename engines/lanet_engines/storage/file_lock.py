@@ -1,4 +1,7 @@
-"""A lock between processes that the operating system releases when its holder dies."""
+"""A lock between processes that the operating system releases when its holder dies.
+
+Not the package filelock: it asks 20 times a second where the system can wake the waiting process.
+"""
 
 import os
 import sys
