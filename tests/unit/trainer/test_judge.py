@@ -11,6 +11,7 @@ import pytest
 from lanet_live.face.template import TEMPLATE_ID
 from lanet_live.resources import asset_path
 from lanet_trainer.commands.main import main
+from lanet_trainer.datasets.layout import CHIPS_FILE, OFFSETS_FILE
 from lanet_trainer.errors import ConfigError, DataError
 from lanet_trainer.evaluation.found_faces import FoundFaces, find_faces, logits_of, read_persons
 from lanet_trainer.evaluation.shift import Pictures, compare, figures_of, resamples_of_groups
@@ -72,10 +73,25 @@ def test_pictures_of_few_persons_give_wider_intervals_and_pairs_narrower_ones() 
     assert (by_person["n_persons"], alone["n_persons"]) == (20, 400)
 
 
+def copy_chips(data: Path, positions: list[int]) -> None:
+    """Replace pictures of the validation split by pictures of the training split."""
+    own = [np.load(data / split / OFFSETS_FILE) for split in ("train", "valid")]
+    chips = [(data / split / CHIPS_FILE).read_bytes() for split in ("train", "valid")]
+    pieces = [
+        chips[0][own[0][i] : own[0][i + 1]]
+        if i in positions
+        else chips[1][own[1][i] : own[1][i + 1]]
+        for i in range(len(own[1]) - 1)
+    ]
+    (data / "valid" / CHIPS_FILE).write_bytes(b"".join(pieces))
+    np.save(data / "valid" / OFFSETS_FILE, np.cumsum([0, *map(len, pieces)]).astype(np.int64))
+
+
 def test_two_models_on_crops_with_and_without_copies(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data = write_prepared(tmp_path / "data")
+    copy_chips(data, [3, 7])
     spec = tiny_spec(labels=LABELS, alignment=TEMPLATE_ID)
     models = [write_tiny_model(tmp_path / f"{n}.onnx", spec, seed=n) for n in (0, 1)]
     out = tmp_path / "out"
@@ -83,10 +99,9 @@ def test_two_models_on_crops_with_and_without_copies(
     assert main([*words, "--resamples", "20", "--out", str(out)]) == 0
     report = json.loads((out / "judge.json").read_text())
     assert list(report["models"]) == ["0", "1"]
-    assert list(report["sets"]) == [
-        "tiny valid, crops",
-        "tiny valid, crops, without copies of train images",
-    ]
+    title = "tiny valid, crops"
+    assert list(report["sets"]) == [title, f"{title}, without copies of train images"]
+    assert [part["n_pictures"] for part in report["sets"].values()] == [12, 10]
     part = report["sets"]["tiny valid, crops"]
     for figure, value in part["figures"]["0"].items():
         other, difference = (part[k]["1"][figure]["value"] for k in ("figures", "differences"))

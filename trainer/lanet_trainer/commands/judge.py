@@ -127,8 +127,9 @@ def _judge_crops(engines: "dict[str, Engine]", args: argparse.Namespace) -> dict
         if args.duplicates_of is not None:
             copies = find_copies(split, dataset.split(args.duplicates_of))
             is_own = np.array([sample not in copies for sample in split.sample_ids])
-            own_title = f"{title}, without copies of {args.duplicates_of} images"
-            parts[own_title] = np.flatnonzero(is_own)
+            if is_own.any() and not is_own.all():
+                own_title = f"{title}, without copies of {args.duplicates_of} images"
+                parts[own_title] = np.flatnonzero(is_own)
         for part_title, index in parts.items():
             sets[part_title] = compare(
                 {name: pictures.take(index) for name, pictures in models.items()},
