@@ -141,13 +141,31 @@ def test_a_file_that_may_not_grow_ends_with_a_whole_row(
 ) -> None:
     resource = pytest.importorskip("resource")
 
+    def allow_3_mb() -> None:
+        # Room for the face networks, which pass through a temporary file, not for the table.
+        resource.setrlimit(resource.RLIMIT_FSIZE, (3_000_000, resource.RLIM_INFINITY))
+
+    command = ("--video", long_clip, "--out", tmp_path, "--export", "csv", "--columns", "full")
+    process = start_program(*command, preexec_fn=allow_3_mb)
+    assert_ended_for_lack_of_room(process, tmp_path, "the largest size a file may have here")
+
+
+def test_no_room_for_temporary_files_is_one_sentence(
+    start_program, demo_clip: Path, tmp_path: Path
+) -> None:
+    resource = pytest.importorskip("resource")
+
     def allow_20_kb() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
 
     process = start_program(
-        "--video", long_clip, "--out", tmp_path, "--export", "csv", preexec_fn=allow_20_kb
+        "--video", demo_clip, "--out", tmp_path, "--export", "csv", preexec_fn=allow_20_kb
     )
-    assert_ended_for_lack_of_room(process, tmp_path, "the largest size a file may have here")
+    _, errors = process.communicate(timeout=WAIT_S)
+    assert process.returncode == 2
+    assert len(errors.splitlines()) == 1, errors
+    assert "MB of room for temporary files: File too large" in errors
+    assert "TMPDIR" in errors
 
 
 @pytest.fixture

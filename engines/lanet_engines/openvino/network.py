@@ -165,15 +165,20 @@ def open_network(file: NetworkFile, options: OpenOptions) -> OpenVinoNetwork:
 def _read(core: ov.Core, file: NetworkFile) -> ov.Model:
     # OpenVINO reads this format from a file only; a memory map would hold on to it.
     core.set_property({"ENABLE_MMAP": False})
-    with tempfile.TemporaryDirectory(prefix="lanet-", ignore_cleanup_errors=True) as folder:
-        path = Path(folder) / "network.tflite"
-        path.write_bytes(file.content)
-        try:
+    try:
+        with tempfile.TemporaryDirectory(prefix="lanet-", ignore_cleanup_errors=True) as folder:
+            path = Path(folder) / "network.tflite"
+            path.write_bytes(file.content)
             return core.read_model(path)
-        except RuntimeError as error:
-            raise ModelFileError(
-                f"OpenVINO cannot read the network {file.name}: {first_line(error)}"
-            ) from error
+    except RuntimeError as error:
+        raise ModelFileError(
+            f"OpenVINO cannot read the network {file.name}: {first_line(error)}"
+        ) from error
+    except OSError as error:
+        raise EngineError(
+            f"The network {file.name} needs {len(file.content) / 1e6:.1f} MB of room for temporary "
+            f"files: {error.strerror}. Free some, or name another folder in TMPDIR."
+        ) from error
 
 
 def _prepare_pictures(model: ov.Model, file: NetworkFile) -> ov.Model:
