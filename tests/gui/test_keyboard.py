@@ -82,7 +82,7 @@ def test_every_function_of_live_has_a_key_that_works(opened, monkeypatch, info):
     press(opened, info.shortcut)
     opened.wait(lambda: triggered == [info.key])
     assert bool(asked) == (info.key == "open_file")
-    dialogs = {"recording_options", "baseline", "note", "marker_names", "shortcuts"}
+    dialogs = {"recording_options", "baseline", "note", "marker_names", "prior", "shortcuts"}
     assert close_dialogs(opened) == (info.key in dialogs)
     if info.key == "about":
         opened.window._welcome.button.click()
